@@ -1,0 +1,144 @@
+//! The command line, parsed by hand: five verbs do not justify a dependency that everybody builds.
+
+/// What `cargo xtask help` prints.
+pub(crate) const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [--only STAGE]... [--keep-going] [--list] [--seeds N]
+             everything that CI runs, in order; stops at the first stage that fails
+  tidy [--fix]
+             the house rules; --fix rewrites trusted/DEPENDENCIES.txt and the figures in README.md
+  setup      install what the tests need from the package registries
+  demo [ARGS]
+             build the binaries and show one recovery, start to end
+  sim --seed N | --seeds N [ARGS]
+             run the simulator: one seed, or N of them
+  help       this text
+
+exit codes: 0 ok, 1 a check failed, 2 usage, 3 not available in this tree";
+
+/// One parsed invocation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Print [`USAGE`].
+    Help,
+    /// Run the stages.
+    Test(TestOptions),
+    /// Name the stages.
+    ListStages,
+    /// Check the house rules.
+    Tidy {
+        /// Rewrite the generated figures instead of complaining about them.
+        fix: bool,
+    },
+    /// Install what tests need.
+    Setup,
+    /// Build and run the demo.
+    Demo(Vec<String>),
+    /// Run the simulator with these arguments.
+    Sim(Vec<String>),
+}
+
+/// Options of `test`.
+#[derive(Debug, PartialEq, Eq, Default)]
+pub(crate) struct TestOptions {
+    /// Run only these stages, and what they need.
+    pub(crate) only: Vec<String>,
+    /// Run later stages after one has failed; the exit code still says so.
+    pub(crate) keep_going: bool,
+    /// How many simulator seeds; `None` means the default of the stage.
+    pub(crate) seeds: Option<u64>,
+}
+
+/// Parses the arguments after `cargo xtask`.
+pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
+    let Some((verb, rest)) = arguments.split_first() else {
+        return Err("no command given".to_owned());
+    };
+    match verb.as_str() {
+        "help" | "--help" | "-h" => Ok(Command::Help),
+        "test" | "ci" => parse_test(rest),
+        "tidy" => match rest {
+            [] => Ok(Command::Tidy { fix: false }),
+            [flag] if flag == "--fix" => Ok(Command::Tidy { fix: true }),
+            _ => Err(format!("tidy takes only --fix, got {rest:?}")),
+        },
+        "setup" if rest.is_empty() => Ok(Command::Setup),
+        "setup" => Err(format!("setup takes no argument, got {rest:?}")),
+        "demo" => Ok(Command::Demo(rest.to_vec())),
+        "sim" if rest.is_empty() => Err("sim needs --seed N or --seeds N".to_owned()),
+        "sim" => Ok(Command::Sim(rest.to_vec())),
+        other => Err(format!("no such command: {other}")),
+    }
+}
+
+fn parse_test(rest: &[String]) -> Result<Command, String> {
+    let mut options = TestOptions::default();
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--list" => return Ok(Command::ListStages),
+            "--keep-going" => options.keep_going = true,
+            "--only" => {
+                let stage = words.next().ok_or("--only needs the name of a stage")?;
+                options.only.push(stage.clone());
+            }
+            "--seeds" => {
+                let number = words.next().ok_or("--seeds needs a number")?;
+                let seeds = number
+                    .parse()
+                    .map_err(|_| format!("--seeds: not a number: {number}"))?;
+                options.seeds = Some(seeds);
+            }
+            other => return Err(format!("test does not know {other}")),
+        }
+    }
+    Ok(Command::Test(options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn test_options_are_collected_in_order() {
+        let parsed = parse(&words("test --only tidy --only sim --keep-going --seeds 7"));
+        let expected = TestOptions {
+            only: vec!["tidy".to_owned(), "sim".to_owned()],
+            keep_going: true,
+            seeds: Some(7),
+        };
+        assert_eq!(parsed, Ok(Command::Test(expected)));
+    }
+
+    #[test]
+    fn sim_and_demo_pass_their_arguments_through() {
+        assert_eq!(
+            parse(&words("sim --seed 3 -v")),
+            Ok(Command::Sim(words("--seed 3 -v")))
+        );
+        assert_eq!(
+            parse(&words("demo --fast")),
+            Ok(Command::Demo(words("--fast")))
+        );
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_refused() {
+        for line in [
+            "",
+            "tset",
+            "tidy --all",
+            "test --only",
+            "test --seeds x",
+            "setup now",
+            "sim",
+        ] {
+            assert!(parse(&words(line)).is_err(), "accepted: {line:?}");
+        }
+    }
+}

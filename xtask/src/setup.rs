@@ -1,0 +1,96 @@
+//! Installs what the tests need, from the public package registries only, and says what it does.
+
+use crate::process::{self, Failure};
+use std::path::Path;
+
+/// A program that comes with the distribution.
+struct DistributionPackage {
+    name: &'static str,
+    program: &'static str,
+    /// Its way of telling its version; not every program knows `--version`.
+    probe: &'static str,
+    why: &'static str,
+}
+
+/// A cargo subcommand that comes from crates.io.
+struct CargoTool {
+    name: &'static str,
+    version: &'static str,
+    why: &'static str,
+}
+
+const DISTRIBUTION: [DistributionPackage; 1] = [DistributionPackage {
+    name: "restic",
+    program: "restic",
+    probe: "version",
+    why: "tests open our repositories with it, to prove that there is a way out",
+}];
+
+const TOOLS: [CargoTool; 2] = [
+    CargoTool {
+        name: "cargo-nextest",
+        version: "0.9.143",
+        why: "runs the tests",
+    },
+    CargoTool {
+        name: "cargo-deny",
+        version: "0.20.2",
+        why: "checks licences, sources and banned versions",
+    },
+];
+
+/// Installs what is missing.
+pub(crate) fn run(root: &Path) -> Result<(), Failure> {
+    install_distribution_packages(root).map_err(Failure::check)?;
+    TOOLS
+        .iter()
+        .try_for_each(|tool| install_tool(root, tool))
+        .map_err(Failure::check)
+}
+
+fn install_distribution_packages(root: &Path) -> Result<(), String> {
+    let mut missing = Vec::new();
+    for package in &DISTRIBUTION {
+        match process::capture(root, package.program, &[package.probe]) {
+            Ok(version) => println!("{}: {}", package.name, first_line(&version)),
+            Err(_) => {
+                println!("{}: missing; {}", package.name, package.why);
+                missing.push(package.name);
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let by_hand = format!(
+        "install these packages and run again: {}",
+        missing.join(" ")
+    );
+    if !process::is_installed("apt-get") {
+        return Err(format!("no apt-get on this system; {by_hand}"));
+    }
+    if process::capture(root, "id", &["-u"])?.trim() != "0" {
+        return Err(format!("only root can install packages; {by_hand}"));
+    }
+    process::run(root, "apt-get", &["update", "-qq"])?;
+    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    install.extend(&missing);
+    process::run(root, "apt-get", &install)
+}
+
+fn install_tool(root: &Path, tool: &CargoTool) -> Result<(), String> {
+    if let Ok(version) = process::capture(root, tool.name, &["--version"]) {
+        println!("{}: {}", tool.name, first_line(&version));
+        return Ok(());
+    }
+    println!(
+        "{}: missing; {}; building it takes some minutes, once",
+        tool.name, tool.why
+    );
+    let arguments = ["install", "--locked", tool.name, "--version", tool.version];
+    process::run(root, &process::cargo(), &arguments)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
