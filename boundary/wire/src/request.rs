@@ -120,6 +120,7 @@ impl Registration {
 
 /// The verb's content.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
 pub enum Body {
     /// [`Verb::RegisterStart`].
     #[n(1)]

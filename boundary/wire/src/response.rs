@@ -177,6 +177,7 @@ pub struct SlotStatus {
 
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
 pub enum Outcome {
     /// A pending registration is committed.
     #[n(1)]

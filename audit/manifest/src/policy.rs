@@ -1,0 +1,128 @@
+//! The budget and its clocks (spec §10). All times are milliseconds of agreed vault time.
+
+use serde::{Deserialize, Serialize};
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// What a record may be asked, how often, and how long things wait.
+///
+/// A record keeps the policy it was registered under; later epochs may only tighten it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// How often a node compacts its log and changes its erasure key.
+    pub compact_ms: u64,
+    /// How long after a success its session may authorise a registration.
+    pub fresh_ms: u64,
+    /// New rows that authorised registrations may start in one window.
+    pub grants: u8,
+    /// That window.
+    pub grants_window_ms: u64,
+    /// From the row's first failure until the row's last attempt.
+    pub last_attempt_ms: u64,
+    /// Records that may lock in one window, at least.
+    pub lock_ceiling: u64,
+    /// The same in thousandths of all records, where that is more.
+    pub lock_ceiling_per_mille: u64,
+    /// That window.
+    pub lock_window_ms: u64,
+    /// How long an attempt stays open.
+    pub open_ms: u64,
+    /// How long a pending registration lives.
+    pub pending_ms: u64,
+    /// How long a replacement without authority waits.
+    pub replace_ms: u64,
+    /// Attempts in a row.
+    pub row: u8,
+    /// The wait before the next attempt, from the third failure of a row on; the last attempt of a
+    /// row has [`Policy::last_attempt_ms`].
+    pub waits_ms: Vec<u64>,
+    /// Failures in one year window.
+    pub year: u8,
+    /// The year window.
+    pub year_ms: u64,
+}
+
+impl Policy {
+    /// The policy of a production fleet (DESIGN §4).
+    pub fn standard() -> Self {
+        Self {
+            compact_ms: HOUR_MS,
+            grants: 2,
+            grants_window_ms: 30 * DAY_MS,
+            fresh_ms: 10 * MINUTE_MS,
+            last_attempt_ms: 7 * DAY_MS,
+            lock_ceiling: 100,
+            lock_ceiling_per_mille: 1,
+            lock_window_ms: DAY_MS,
+            open_ms: 10 * MINUTE_MS,
+            pending_ms: 10 * MINUTE_MS,
+            replace_ms: 7 * DAY_MS,
+            row: 10,
+            waits_ms: [
+                MINUTE_MS,
+                5 * MINUTE_MS,
+                15 * MINUTE_MS,
+                HOUR_MS,
+                4 * HOUR_MS,
+                12 * HOUR_MS,
+            ]
+            .to_vec(),
+            year: 40,
+            year_ms: 365 * DAY_MS,
+        }
+    }
+
+    /// The same counts with every wait divided, for development fleets: the code path is the same.
+    ///
+    /// The windows in which failures, grants and locks are counted stay as they are.
+    #[must_use]
+    pub fn with_waits_divided_by(mut self, divisor: u64) -> Self {
+        let divisor = divisor.max(1);
+        for wait in &mut self.waits_ms {
+            *wait /= divisor;
+        }
+        self.last_attempt_ms /= divisor;
+        self.replace_ms /= divisor;
+        self
+    }
+
+    /// The wait after the `failures`-th failure of a row, unless the next is the row's last attempt.
+    pub fn wait_after(&self, failures: u8) -> u64 {
+        let Some(step) = usize::from(failures).checked_sub(3) else {
+            return 0;
+        };
+        self.waits_ms
+            .get(step)
+            .or(self.waits_ms.last())
+            .copied()
+            .unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_begin_after_the_third_failure_and_grow() {
+        let policy = Policy::standard();
+        let waits: Vec<u64> = (0..10).map(|n| policy.wait_after(n) / MINUTE_MS).collect();
+        assert_eq!(waits, [0, 0, 0, 1, 5, 15, 60, 240, 720, 720]);
+    }
+
+    #[test]
+    fn division_shortens_waits_and_keeps_counts_and_windows() {
+        let (standard, short) = (
+            Policy::standard(),
+            Policy::standard().with_waits_divided_by(1_000),
+        );
+        assert_eq!(short.waits_ms.first(), Some(&60));
+        assert_eq!(
+            (short.row, short.year, short.year_ms),
+            (10, 40, standard.year_ms)
+        );
+    }
+}
