@@ -121,7 +121,9 @@ fn split(text: &str) -> Vec<Line> {
             continue;
         }
         let (took, into_comment, next) = advance(&signs, at, &inside);
-        let visible = !matches!(inside, Inside::Text { .. }) && took == 1;
+        let in_text = matches!(inside, Inside::Text { .. });
+        let ends = matches!(next, Some(Inside::Code));
+        let visible = took == 1 && (!in_text || ends);
         if let Some(line) = lines.last_mut() {
             let part: String = signs
                 .iter()
@@ -139,7 +141,7 @@ fn split(text: &str) -> Vec<Line> {
             } else {
                 line.code.extend(
                     part.chars()
-                        .map(|s| if s == '"' || s == '\'' { s } else { '_' }),
+                        .map(|sign| if sign == '\'' && !in_text { sign } else { '_' }),
                 );
             }
         }
@@ -441,14 +443,14 @@ mod tests {
         assert_eq!(code("/* a\nb /* c */ */ d\n"), ["", "             d"]);
         assert_eq!(
             code("let a = r#\"x\" /* \"# + 1;\n"),
-            ["let a = r#\"_\"____\"# + 1;"]
+            ["let a = r#\"______\"# + 1;"]
         );
         assert_eq!(code("let a = \"x\\\"y\"; b\n"), ["let a = \"____\"; b"]);
     }
 
     #[test]
     fn a_quote_may_be_a_character_or_a_lifetime() {
-        assert_eq!(code("f('\"', x) // y\n"), ["f('\"', x)"]);
+        assert_eq!(code("f('\"', x) // y\n"), ["f('_', x)"]);
         assert_eq!(
             code("fn f<'a>(x: &'a str) {} // y\n"),
             ["fn f<'a>(x: &'a str) {}"]
