@@ -1,7 +1,7 @@
 //! Messages cut into parts that fit a frame, and put together again.
 //!
 //! ```text
-//! part  acknowledged (8) ‖ what (1) ‖ message (8) ‖ total (4) ‖ offset (4) ‖ bytes
+//! part  acknowledged (8) ‖ its tag (16) ‖ what (1) ‖ message (8) ‖ total (4) ‖ offset (4) ‖ bytes
 //! ```
 //!
 //! Frames arrive in order or not at all, so one message is under way at a time; a gap costs that
@@ -12,7 +12,7 @@ use crate::frame::{DATA_HEADER, MAX_FRAME, TAG};
 /// The most bytes of one message.
 pub const MAX_MESSAGE: usize = 64 << 20;
 
-pub(crate) const PART_HEADER: usize = 8 + 1 + 8 + 4 + 4;
+pub(crate) const PART_HEADER: usize = 8 + TAG + 1 + 8 + 4 + 4;
 pub(crate) const MAX_PART: usize = MAX_FRAME - DATA_HEADER - TAG - PART_HEADER;
 
 const NOTHING: u8 = 0;
@@ -23,6 +23,8 @@ const FRAGMENT: u8 = 1;
 pub(crate) struct Part<'a> {
     /// The highest counter that the sender has from the receiver.
     pub(crate) acknowledged: u64,
+    /// The tag of that frame: which of all frames with this counter it was.
+    pub(crate) acknowledged_tag: [u8; TAG],
     pub(crate) body: Option<Fragment<'a>>,
 }
 
@@ -37,6 +39,8 @@ pub(crate) struct Fragment<'a> {
 impl<'a> Part<'a> {
     pub(crate) fn parse(plain: &'a [u8]) -> Option<Part<'a>> {
         let (acknowledged, rest) = plain.split_first_chunk::<8>()?;
+        let (acknowledged_tag, rest) = rest.split_first_chunk::<TAG>()?;
+        let acknowledged_tag = *acknowledged_tag;
         let (what, rest) = rest.split_first()?;
         let (message, rest) = rest.split_first_chunk::<8>()?;
         let (total, rest) = rest.split_first_chunk::<4>()?;
@@ -51,10 +55,12 @@ impl<'a> Part<'a> {
         match *what {
             NOTHING if fragment == Fragment::EMPTY => Some(Part {
                 acknowledged,
+                acknowledged_tag,
                 body: None,
             }),
             FRAGMENT if bytes.len() <= MAX_PART => Some(Part {
                 acknowledged,
+                acknowledged_tag,
                 body: Some(fragment),
             }),
             _ => None,
@@ -68,6 +74,7 @@ impl<'a> Part<'a> {
         };
         let mut plain = Vec::with_capacity(PART_HEADER.saturating_add(fragment.bytes.len()));
         plain.extend_from_slice(&self.acknowledged.to_be_bytes());
+        plain.extend_from_slice(&self.acknowledged_tag);
         plain.push(what);
         plain.extend_from_slice(&fragment.message.to_be_bytes());
         plain.extend_from_slice(&fragment.total.to_be_bytes());

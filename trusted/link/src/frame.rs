@@ -3,7 +3,7 @@
 //! ```text
 //! hello   1 ‖ noise message 1 (32 + 8 replica + 1184 encapsulation key + 16)
 //! answer  2 ‖ hello id (8) ‖ ML-KEM ciphertext (1088) ‖ noise message 2 (32 + 8 replica + 16)
-//! data    3 ‖ session id (8) ‖ counter (8) ‖ sealed part (25 + up to 65,477 + 16)
+//! data    3 ‖ session id (8) ‖ counter (8) ‖ sealed part (41 + up to 65,461 + 16)
 //! ```
 
 /// The most bytes of one frame.

@@ -22,11 +22,11 @@
 //! | repeat the hello of a dead process | it gets an answer that nobody can use: a session counts from its first data frame, so the living one stays |
 //! | repeat a dead process's hello *and* its data | its id is retired here, and the answer depends on how many sessions there were before |
 //! | flood with old hellos, to push out one that is half done | the same hello gets the same answer, and is repeated until the session carries data |
-//! | put this process's memory back | the peer acknowledges frames that this process never sent: [`Halt::RolledBack`] |
+//! | put this process's memory back | the peer acknowledges, by counter and tag, a frame that this process never sent: [`Halt::RolledBack`] |
 //! | put it back to before the session | a new hello for a pair that has a session is refused; the old hello brings the old session and its proof back |
 //!
 //! **What it cannot see.** A process that was put back, and whose host from then on withholds every
-//! frame of the peers that would prove it until the counters have caught up. The replica's
+//! frame of that peer until its counter has passed what was lost and the peer has taken newer frames. The replica's
 //! `rollback_tolerance` answers that, not this crate. Such a process also uses counters twice, so that a
 //! host learns the difference of two frames' plaintexts: see the threat model.
 

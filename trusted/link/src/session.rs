@@ -1,14 +1,19 @@
 //! One session: counters, acknowledgements and the message that is arriving.
 
+use std::collections::VecDeque;
+
 use snow::StatelessTransportState;
 
 use crate::ReplicaId;
-use crate::fragment::{self, Part, Reassembly};
+use crate::fragment::{self, Fragment, Part, Reassembly};
 use crate::frame::{self, DATA_HEADER, ID, MAX_FRAME, TAG};
 use crate::handshake::Established;
 
 /// Noise reserves the highest nonce, and a session that got here has lived for ages.
 const LAST_COUNTER: u64 = u64::MAX - 1;
+
+/// Frames on their way whose tags are remembered. An acknowledgement older than that proves nothing.
+const MAX_TAGS: usize = 4_096;
 
 pub(crate) struct Session {
     transport: StatelessTransportState,
@@ -16,8 +21,11 @@ pub(crate) struct Session {
     peer: ReplicaId,
     /// The counter of the last frame that was made here. The first has 1.
     sent: u64,
-    /// The highest counter that was accepted from the peer.
+    /// The tags of the last frames made here, the newest (`sent`) at the end.
+    tags: VecDeque<[u8; TAG]>,
+    /// The highest counter that was accepted from the peer, and the tag of that frame.
     received: u64,
+    received_tag: [u8; TAG],
     messages: u64,
     inbound: Reassembly,
     last_sent_ms: u64,
@@ -41,7 +49,9 @@ impl Session {
             id: established.session,
             peer: established.peer,
             sent: 0,
+            tags: VecDeque::from([[0; TAG]]),
             received: 0,
+            received_tag: [0; TAG],
             messages: 0,
             inbound: Reassembly::default(),
             last_sent_ms: now_ms,
@@ -82,25 +92,39 @@ impl Session {
         let Some(part) = plain.get(..read).and_then(Part::parse) else {
             return Heard::Nothing;
         };
-        // Only the peer can write this number, and it writes what it has received. So either these
-        // frames were sent by a later state of this process than the one that now runs, or by a twin.
-        if part.acknowledged > self.sent {
+        // Only the peer can write this, and it writes what it has received. So that frame was sent by
+        // a later state of this process than the one that now runs, or by a twin.
+        if !self.sent_that(&part) {
             return Heard::RolledBack;
         }
         self.received = counter;
+        self.received_tag = sealed.last_chunk().copied().unwrap_or_default();
         self.last_heard_ms = now_ms;
         Heard::Frame(part.body.and_then(|fragment| self.inbound.take(&fragment)))
     }
 
+    /// Whether the acknowledged frame was made here. The counter alone would not do: a process that was
+    /// put back goes on counting, and soon has sent as many.
+    fn sent_that(&mut self, part: &Part<'_>) -> bool {
+        let Some(age) = self.sent.checked_sub(part.acknowledged) else {
+            return false;
+        };
+        let place = usize::try_from(age)
+            .ok()
+            .and_then(|a| self.tags.len().checked_sub(a)?.checked_sub(1));
+        let Some(tag) = place.and_then(|p| self.tags.get(p)) else {
+            return true;
+        };
+        if *tag != part.acknowledged_tag {
+            return false;
+        }
+        self.tags.drain(..place.unwrap_or(0));
+        true
+    }
+
     /// A frame without a message: it acknowledges, and shows that this end lives.
     pub(crate) fn keepalive(&mut self, now_ms: u64) -> Option<Vec<u8>> {
-        self.seal(
-            now_ms,
-            &Part {
-                acknowledged: self.received,
-                body: None,
-            },
-        )
+        self.seal(now_ms, None)
     }
 
     /// The frames of one message; none when it is too long.
@@ -112,30 +136,31 @@ impl Session {
             return Vec::new();
         };
         self.messages = number;
-        let acknowledged = self.received;
         fragments
-            .map_while(|fragment| {
-                self.seal(
-                    now_ms,
-                    &Part {
-                        acknowledged,
-                        body: Some(fragment),
-                    },
-                )
-            })
+            .map_while(|fragment| self.seal(now_ms, Some(fragment)))
             .collect()
     }
 
-    fn seal(&mut self, now_ms: u64, part: &Part<'_>) -> Option<Vec<u8>> {
+    fn seal(&mut self, now_ms: u64, body: Option<Fragment<'_>>) -> Option<Vec<u8>> {
         let counter = self.sent.checked_add(1).filter(|c| *c <= LAST_COUNTER)?;
+        let part = Part {
+            acknowledged: self.received,
+            acknowledged_tag: self.received_tag,
+            body,
+        };
+        let plain = part.encode();
+        let mut frame = frame::data(self.id, counter, plain.len().checked_add(TAG)?);
         // The counter is spent before the cipher sees it: no failure can make it serve twice.
         self.sent = counter;
         self.last_sent_ms = now_ms;
-        let plain = part.encode();
-        let mut frame = frame::data(self.id, counter, plain.len().checked_add(TAG)?);
-        self.transport
-            .write_message(counter, &plain, frame.get_mut(DATA_HEADER..)?)
-            .ok()?;
-        Some(frame)
+        let written = self
+            .transport
+            .write_message(counter, &plain, frame.get_mut(DATA_HEADER..)?);
+        if self.tags.len() > MAX_TAGS {
+            self.tags.pop_front();
+        }
+        self.tags
+            .push_back(frame.last_chunk().copied().unwrap_or_default());
+        written.ok().map(|_| frame)
     }
 }
