@@ -12,7 +12,7 @@ mod seal;
 mod secret;
 
 pub use response::{ResponseOpener, ResponseSealer};
-pub use seal::{FleetPublic, Scope, SealError, seal_request, seal_ticket};
+pub use seal::{FleetPublic, Scope, SealError, seal_box, seal_request, seal_ticket};
 pub use secret::FleetSecret;
 
 use hpke::{aead::AesGcm256, kdf::KdfShake256, kem::XWing};
@@ -22,6 +22,7 @@ type Kdf = KdfShake256;
 type Kem = XWing;
 
 const REQUEST_LABEL: &str = "strongroom/session/request/v1";
+const BOX_LABEL: &str = "strongroom/box/v1";
 const TICKET_LABEL: &str = "strongroom/session/ticket/v1";
 const RESPONSE_EXPORT: &[u8] = b"strongroom/session/response/v1";
 

@@ -1,7 +1,8 @@
 //! The sender's end.
 
 use crate::{
-    Aead, Kdf, Kem, REQUEST_LABEL, RESPONSE_EXPORT, TICKET_LABEL, response::ResponseOpener,
+    Aead, BOX_LABEL, Kdf, Kem, REQUEST_LABEL, RESPONSE_EXPORT, TICKET_LABEL,
+    response::ResponseOpener,
 };
 use chacha20::ChaCha20Rng;
 use hpke::{Deserializable, Kem as KemTrait, OpModeS, Serializable};
@@ -124,4 +125,18 @@ fn seal(
         exported,
         encapsulation,
     ))
+}
+
+/// Seals bytes of any length to one node's box key, as ceremonies do with fleet secrets.
+///
+/// # Errors
+/// [`SealError::Key`].
+pub fn seal_box(
+    label: &str,
+    public: &FleetPublic,
+    plaintext: &[u8],
+    seed: [u8; 32],
+) -> Result<Vec<u8>, SealError> {
+    let info = Framed::new(BOX_LABEL).bytes(label.as_bytes()).into_bytes();
+    seal(&info, public, plaintext, seed).map(|(sealed, _, _)| sealed)
 }

@@ -1,12 +1,12 @@
 //! The vault's end.
 
 use crate::{
-    Aead, Kdf, Kem, OpenError, REQUEST_LABEL, RESPONSE_EXPORT, TICKET_LABEL,
+    Aead, BOX_LABEL, Kdf, Kem, OpenError, REQUEST_LABEL, RESPONSE_EXPORT, TICKET_LABEL,
     response::ResponseSealer,
     seal::{FleetPublic, Scope},
 };
 use hpke::{Deserializable, Kem as KemTrait, OpModeR, aead::AeadCtxR};
-use strongroom_wire::caps;
+use strongroom_wire::{Framed, caps};
 use zeroize::Zeroizing;
 
 /// A fleet's X-Wing private key, of one epoch.
@@ -59,6 +59,19 @@ impl FleetSecret {
     /// [`OpenError`].
     pub fn open_ticket(&self, scope: &Scope<'_>, sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
         self.open(&scope.info(TICKET_LABEL), sealed, caps::SEALED_TICKET_LEN)
+            .map(|(plaintext, _)| plaintext)
+    }
+
+    /// Opens a box made by [`crate::seal_box`] of at most `cap` plaintext bytes.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_box(&self, label: &str, sealed: &[u8], cap: usize) -> Result<Vec<u8>, OpenError> {
+        if sealed.len() > cap.saturating_add(caps::ENCAPSULATION_LEN + caps::TAG_LEN) {
+            return Err(OpenError);
+        }
+        let info = Framed::new(BOX_LABEL).bytes(label.as_bytes()).into_bytes();
+        self.open(&info, sealed, sealed.len())
             .map(|(plaintext, _)| plaintext)
     }
 

@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+pub mod binding;
 pub mod caps;
 pub mod codec;
 pub mod digest;
