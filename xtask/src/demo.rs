@@ -12,7 +12,7 @@ pub(crate) fn run(root: &Path, _arguments: &[String]) -> Result<(), Failure> {
     Err(Failure::absent("the demo is not built yet"))
 }
 
-/// Builds the binaries in the profile that the tests share, so that nothing is compiled twice.
+/// Builds every binary, so that the processes that start each other are of one commit.
 fn build(root: &Path) -> Result<(), Failure> {
     let cargo = process::cargo();
     process::run(root, &cargo, &["build", "--workspace", "--bins"]).map_err(Failure::check)?;

@@ -72,10 +72,18 @@ fn install_distribution_packages(root: &Path) -> Result<(), String> {
     if process::capture(root, "id", &["-u"])?.trim() != "0" {
         return Err(format!("only root can install packages; {by_hand}"));
     }
-    process::run(root, "apt-get", &["update", "-qq"])?;
-    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    install.extend(&missing);
-    process::run(root, "apt-get", &install)
+    const QUIET: [&str; 2] = ["DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    process::run(
+        root,
+        "env",
+        &[QUIET.as_slice(), &["update", "-qq"]].concat(),
+    )?;
+    let install: [&str; 4] = ["install", "-y", "-qq", "--no-install-recommends"];
+    process::run(
+        root,
+        "env",
+        &[QUIET.as_slice(), &install, &missing].concat(),
+    )
 }
 
 fn install_tool(root: &Path, tool: &CargoTool) -> Result<(), String> {

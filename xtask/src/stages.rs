@@ -183,7 +183,11 @@ fn seconds(time: Duration) -> String {
 }
 
 fn fmt(run: &mut Run<'_>) -> Result<(), String> {
-    process::run(run.root, &process::cargo(), &["fmt", "--all", "--check"])
+    process::run(
+        run.root,
+        &process::cargo(),
+        &["fmt", "--all", "--check", "--", "-l"],
+    )
 }
 
 fn clippy(run: &mut Run<'_>) -> Result<(), String> {

@@ -6,30 +6,76 @@ use super::{Rule, Violation};
 
 static UNFUZZED: Rule = Rule {
     name: "decoder-unfuzzed",
-    why: "a decoder in boundary/wire is named, by its type, in proof/fuzz/ or boundary/wire/tests/",
+    why: "a decoder in boundary/ or audit/ is named, by its type, in proof/fuzz/ or in the tests/ \
+          folder of its crate, where property tests feed it noise",
 };
 
 /// Names of functions that read foreign bytes.
-const DECODERS: [&str; 3] = ["decode", "from_bytes", "parse"];
+const DECODERS: [&str; 4] = ["decode", "from_bytes", "from_plaintext", "parse"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
-    let targets: Vec<&str> = tree
-        .texts()
-        .filter(|(path, _)| {
-            path.starts_with("proof/fuzz/") || path.starts_with("boundary/wire/tests/")
-        })
-        .filter(|(path, _)| path.ends_with(".rs"))
-        .map(|(_, text)| text)
-        .collect();
     let mut found = Vec::new();
-    for (path, source) in tree.sources_in("boundary/wire/src/") {
-        for (line, name) in decoders(source) {
-            if !targets.iter().any(|text| has_word(text, &name)) {
-                found.push(Violation::new(path, line, &UNFUZZED, name));
-            }
+    for (path, source) in tree.sources() {
+        let Some((home, inner)) = path.split_once("/src/") else {
+            continue;
+        };
+        if !(home.starts_with("boundary/") || home.starts_with("audit/")) {
+            continue;
+        }
+        let is_named = |name: &str| is_target(tree, home, name);
+        for (line, name) in decoders(source)
+            .into_iter()
+            .filter(|(_, name)| !is_named(name))
+        {
+            found.push(Violation::new(path, line, &UNFUZZED, name));
+        }
+        // Derived decoders have no function of their own: one named type speaks for its module.
+        let derived = derived(source);
+        if let Some((line, _)) = derived.first()
+            && !derived.iter().any(|(_, name)| is_named(name))
+        {
+            let names: Vec<_> = derived.iter().map(|(_, name)| name.as_str()).collect();
+            let what = format!("{inner}: none of {}", names.join(", "));
+            found.push(Violation::new(path, *line, &UNFUZZED, what));
         }
     }
     found
+}
+
+/// True when a fuzz target, or a test of the crate in the folder `home`, names the decoder.
+fn is_target(tree: &Tree, home: &str, name: &str) -> bool {
+    let tests = format!("{home}/tests/");
+    let mut places = tree
+        .sources()
+        .filter(|(path, _)| path.starts_with("proof/fuzz/") || path.starts_with(&tests));
+    places.any(|(_, source)| source.lines.iter().any(|line| has_word(&line.code, name)))
+}
+
+/// Types whose decoder is derived: the line of the derive, and the name.
+fn derived(source: &Source) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut line_of_derive = None;
+    for (at, line) in source.shipped() {
+        if line.code.contains("#[derive(") && has_word(&line.code, "Decode") {
+            line_of_derive = Some(at);
+        }
+        let declared = line
+            .code
+            .split_once("struct ")
+            .or_else(|| line.code.split_once("enum "));
+        let (Some(first), Some((_, rest))) = (line_of_derive, declared) else {
+            continue;
+        };
+        found.push((first, word_of(rest)));
+        line_of_derive = None;
+    }
+    found
+}
+
+fn word_of(text: &str) -> String {
+    text.chars()
+        .take_while(|sign| sign.is_alphanumeric() || *sign == '_')
+        .collect()
 }
 
 /// Each public decoder: its line, and the type it makes (or its own name, when it is free).
@@ -45,13 +91,10 @@ fn decoders(source: &Source) -> Vec<(usize, String)> {
         let Some((head, rest)) = line.code.split_once("fn ") else {
             continue;
         };
-        let name: String = rest
-            .chars()
-            .take_while(|sign| sign.is_alphanumeric() || *sign == '_')
-            .collect();
-        let prefix = |decoder: &&str| name == **decoder || name.starts_with(&format!("{decoder}_"));
+        let name = word_of(rest);
+        let is_decoder = |word: &&str| name == **word || name.starts_with(&format!("{word}_"));
         // `pub(crate)` is a part of another decoder, not one of its own.
-        if head.split_whitespace().any(|word| word == "pub") && DECODERS.iter().any(prefix) {
+        if head.split_whitespace().any(|word| word == "pub") && DECODERS.iter().any(is_decoder) {
             found.push((at, of_type.clone().unwrap_or(name)));
         }
     }
@@ -111,6 +154,19 @@ mod tests {
             ("boundary/wire/tests/decoders.rs", "decode_header(&bytes)\n"),
         ]);
         assert!(check(&fuzzed).is_empty());
+    }
+
+    #[test]
+    fn one_derived_type_speaks_for_its_module() {
+        let module = "#[derive(Debug, Decode)]\npub enum Input {\n}\n#[derive(Decode)]\n#[cbor(map)]\npub struct Output;\n";
+        let path = "boundary/wire/src/process.rs";
+        let bare = Tree::snippets(&[(path, module)]);
+        assert_eq!(lines_of(&check(&bare)), [(path.to_owned(), 1)]);
+        let fuzzed =
+            Tree::snippets(&[(path, module), ("boundary/wire/tests/noise.rs", "Output\n")]);
+        assert!(check(&fuzzed).is_empty());
+        let elsewhere = Tree::snippets(&[(path, module), ("audit/log/tests/noise.rs", "Output\n")]);
+        assert_eq!(check(&elsewhere).len(), 1);
     }
 
     #[test]
