@@ -32,15 +32,11 @@ pub fn context(fleet: &str, epoch: u64) -> Vec<u8> {
 /// Once the salt is gone nobody, seed in hand, can evaluate that record again.
 pub fn credential_identifier(slot: &Slot, generation: u64, salt: &[u8; 32]) -> [u8; 72] {
     let mut identifier = [0; 72];
-    let parts = slot
-        .as_bytes()
-        .iter()
-        .chain(&generation.to_be_bytes())
-        .chain(salt)
-        .copied();
+    let generation = generation.to_be_bytes();
     // The parts are 32 + 8 + 32 bytes long, exactly as many as the places.
-    for (place, byte) in identifier.iter_mut().zip(parts.collect::<Vec<u8>>()) {
-        *place = byte;
+    let parts = slot.as_bytes().iter().chain(&generation).chain(salt);
+    for (place, byte) in identifier.iter_mut().zip(parts) {
+        *place = *byte;
     }
     identifier
 }
