@@ -49,41 +49,45 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
 }
 
 fn install_distribution_packages(root: &Path) -> Result<(), String> {
-    let mut missing = Vec::new();
-    for package in &DISTRIBUTION {
-        match process::capture(root, package.program, &[package.probe]) {
-            Ok(version) => println!("{}: {}", package.name, first_line(&version)),
-            Err(_) => {
-                println!("{}: missing; {}", package.name, package.why);
-                missing.push(package.name);
-            }
-        }
-    }
+    let missing: Vec<&str> = DISTRIBUTION
+        .iter()
+        .filter(|package| !is_present(root, package))
+        .map(|package| package.name)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let by_hand = format!(
-        "install these packages and run again: {}",
-        missing.join(" ")
-    );
+    let by_hand = format!("install by hand and run again: {}", missing.join(" "));
     if !process::is_installed("apt-get") {
         return Err(format!("no apt-get on this system; {by_hand}"));
     }
     if process::capture(root, "id", &["-u"])?.trim() != "0" {
         return Err(format!("only root can install packages; {by_hand}"));
     }
-    const QUIET: [&str; 2] = ["DEBIAN_FRONTEND=noninteractive", "apt-get"];
-    process::run(
-        root,
-        "env",
-        &[QUIET.as_slice(), &["update", "-qq"]].concat(),
-    )?;
-    let install: [&str; 4] = ["install", "-y", "-qq", "--no-install-recommends"];
-    process::run(
-        root,
-        "env",
-        &[QUIET.as_slice(), &install, &missing].concat(),
-    )
+    const APT: [&str; 2] = ["DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    const INSTALL: [&str; 4] = ["install", "-y", "-qq", "--no-install-recommends"];
+    process::run(root, "env", &[APT.as_slice(), &["update", "-qq"]].concat())?;
+    process::run(root, "env", &[APT.as_slice(), &INSTALL, &missing].concat())?;
+    match DISTRIBUTION
+        .iter()
+        .find(|package| !is_present(root, package))
+    {
+        Some(package) => Err(format!(
+            "{} still cannot be run after its install",
+            package.program
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Says which version is there, or what is missing and what for.
+fn is_present(root: &Path, package: &DistributionPackage) -> bool {
+    let version = process::capture(root, package.program, &[package.probe]);
+    match &version {
+        Ok(version) => println!("{}: {}", package.name, first_line(version)),
+        Err(_) => println!("{}: missing; {}", package.name, package.why),
+    }
+    version.is_ok()
 }
 
 fn install_tool(root: &Path, tool: &CargoTool) -> Result<(), String> {

@@ -39,6 +39,13 @@ static FORBID_UNSAFE: Rule = Rule {
     why: "every crate in trusted/ begins with #![forbid(unsafe_code)]",
 };
 
+static LINTS: Rule = Rule {
+    name: "trusted-lints",
+    why: "each crate in trusted/ says #![cfg_attr(not(test), deny(clippy::indexing_slicing, \
+          clippy::arithmetic_side_effects))], and an exception there carries a reason: foreign \
+          numbers may neither index nor overflow",
+};
+
 static UNSAFE: Rule = Rule {
     name: "unsafe",
     why: "shells/ is the only home of unsafe code and foreign functions",
@@ -78,7 +85,7 @@ const WORDS: [(&Rule, &[&str]); 6] = [
             "SysRng",
             "ThreadRng",
             "getrandom",
-            "from_entropy",
+            "from_entropy()",
             "from_os_rng",
         ],
     ),
@@ -102,7 +109,8 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
         for (at, module) in grouped_imports(source) {
             found.push(Violation::new(path, at, &OUTSIDE, format!("std::{module}")));
         }
-        if path.ends_with("/src/lib.rs") || path.ends_with("/src/main.rs") {
+        found.extend(check_lints(path, source));
+        if is_root(path) {
             let forbids =
                 |line: &str| line.starts_with("#![forbid(") && has_word(line, "unsafe_code");
             if !source
@@ -130,6 +138,41 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// The lints that every trusted crate must turn on, because text cannot see what they see.
+const DENIED: [&str; 2] = ["indexing_slicing", "arithmetic_side_effects"];
+
+fn check_lints(path: &str, source: &Source) -> Vec<Violation> {
+    let mut found = Vec::new();
+    if is_root(path) {
+        let on = |lint: &str| source.lines.iter().any(|line| has_word(&line.code, lint));
+        for lint in DENIED.into_iter().filter(|lint| !on(lint)) {
+            found.push(Violation::new(
+                path,
+                1,
+                &LINTS,
+                format!("clippy::{lint} is not denied"),
+            ));
+        }
+    }
+    for (at, line) in source.shipped() {
+        let excuses = line.code.contains("[allow(") || line.code.contains("[expect(");
+        let alone = line.code.contains(")]") && !has_word(&line.code, "reason");
+        if excuses && alone {
+            found.push(Violation::new(
+                path,
+                at,
+                &LINTS,
+                "an exception without `reason = …`",
+            ));
+        }
+    }
+    found
+}
+
+fn is_root(path: &str) -> bool {
+    path.ends_with("/src/lib.rs") || path.ends_with("/src/main.rs")
 }
 
 /// Modules of [`OUTSIDE`] that are imported as `use std::{net, …}`.
@@ -176,7 +219,7 @@ fn grouped_imports(source: &Source) -> Vec<(usize, String)> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "//! x\n#![forbid(unsafe_code)]\n";
+    const HEAD: &str = "//! x\n#![forbid(unsafe_code)]\n#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]\n";
 
     fn rules(path: &str, text: &str) -> Vec<&'static str> {
         let tree = Tree::snippets(&[(path, text)]);
@@ -238,13 +281,25 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_crate_must_forbid_unsafe_code() {
+    fn a_trusted_crate_must_forbid_unsafe_code_and_deny_lints() {
+        let bare = rules("trusted/a/src/lib.rs", "//! x\nmod b;\n");
         assert_eq!(
-            rules("trusted/a/src/lib.rs", "//! x\nmod b;\n"),
-            ["trusted-forbid-unsafe"]
+            bare,
+            ["trusted-lints", "trusted-lints", "trusted-forbid-unsafe"]
         );
         assert!(rules("trusted/a/src/lib.rs", HEAD).is_empty());
         assert!(rules("client/a/src/lib.rs", "//! x\n").is_empty());
+    }
+
+    #[test]
+    fn an_exception_from_a_lint_has_a_reason() {
+        let (bad, good) = (
+            "#[allow(clippy::x)]\n",
+            "#[allow(clippy::x, reason = \"y\")]\n",
+        );
+        assert_eq!(rules("trusted/a/src/b.rs", bad), ["trusted-lints"]);
+        assert!(rules("trusted/a/src/b.rs", good).is_empty());
+        assert!(rules("host/a/src/b.rs", bad).is_empty());
     }
 
     #[test]
