@@ -2,7 +2,9 @@
 
 use core::fmt;
 use precis_core::{CodepointInfo, DerivedPropertyValue};
-use unicode_properties::{GeneralCategoryGroup, UnicodeEmoji as _, UnicodeGeneralCategory as _};
+use unicode_properties::{
+    GeneralCategory, GeneralCategoryGroup, UnicodeEmoji as _, UnicodeGeneralCategory as _,
+};
 
 /// Why a character is refused.
 ///
