@@ -1,5 +1,6 @@
 //! The budget and its clocks (spec §10). All times are milliseconds of agreed vault time.
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 const MINUTE_MS: u64 = 60_000;
@@ -9,39 +10,55 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 /// What a record may be asked, how often, and how long things wait.
 ///
 /// A record keeps the policy it was registered under; later epochs may only tighten it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(deny_unknown_fields)]
+#[cbor(array)]
 pub struct Policy {
     /// How often a node compacts its log and changes its erasure key.
+    #[n(0)]
     pub compact_ms: u64,
     /// How long after a success its session may authorise a registration.
+    #[n(1)]
     pub fresh_ms: u64,
     /// New rows that authorised registrations may start in one window.
+    #[n(2)]
     pub grants: u8,
     /// That window.
+    #[n(3)]
     pub grants_window_ms: u64,
     /// From the row's first failure until the row's last attempt.
+    #[n(4)]
     pub last_attempt_ms: u64,
     /// Records that may lock in one window, at least.
+    #[n(5)]
     pub lock_ceiling: u64,
     /// The same in thousandths of all records, where that is more.
+    #[n(6)]
     pub lock_ceiling_per_mille: u64,
     /// That window.
+    #[n(7)]
     pub lock_window_ms: u64,
     /// How long an attempt stays open.
+    #[n(8)]
     pub open_ms: u64,
     /// How long a pending registration lives.
+    #[n(9)]
     pub pending_ms: u64,
     /// How long a replacement without authority waits.
+    #[n(10)]
     pub replace_ms: u64,
     /// Attempts in a row.
+    #[n(11)]
     pub row: u8,
     /// The wait before the next attempt, from the third failure of a row on; the last attempt of a
     /// row has [`Policy::last_attempt_ms`].
+    #[n(12)]
     pub waits_ms: Vec<u64>,
     /// Failures in one year window.
+    #[n(13)]
     pub year: u8,
     /// The year window.
+    #[n(14)]
     pub year_ms: u64,
 }
 
@@ -89,6 +106,44 @@ impl Policy {
         self
     }
 
+    /// This policy, made at least as strict as a later one: a record keeps what it was registered
+    /// under, and later epochs may only tighten it.
+    #[must_use]
+    pub fn tightened_by(&self, later: &Self) -> Self {
+        let mut strict = self.clone();
+        strict.row = self.row.min(later.row);
+        strict.year = self.year.min(later.year);
+        strict.year_ms = self.year_ms.max(later.year_ms);
+        strict.grants = self.grants.min(later.grants);
+        strict.grants_window_ms = self.grants_window_ms.max(later.grants_window_ms);
+        strict.last_attempt_ms = self.last_attempt_ms.max(later.last_attempt_ms);
+        strict.replace_ms = self.replace_ms.max(later.replace_ms);
+        let steps = self.waits_ms.len().max(later.waits_ms.len());
+        strict.waits_ms = (3..=u8::MAX)
+            .take(steps)
+            .map(|failures| self.wait_after(failures).max(later.wait_after(failures)))
+            .collect();
+        strict
+    }
+
+    /// How many failures the waits allow from an untouched row within `window_ms`.
+    pub fn attempts_within(&self, window_ms: u64) -> u8 {
+        let mut elapsed = 0_u64;
+        for failures in 1..self.row {
+            elapsed = elapsed.saturating_add(self.wait_after(failures));
+            let last = failures.saturating_add(1) == self.row;
+            let from = if last {
+                elapsed.max(self.last_attempt_ms)
+            } else {
+                elapsed
+            };
+            if from > window_ms {
+                return failures;
+            }
+        }
+        self.row
+    }
+
     /// The wait after the `failures`-th failure of a row, unless the next is the row's last attempt.
     pub fn wait_after(&self, failures: u8) -> u64 {
         let Some(step) = usize::from(failures).checked_sub(3) else {
@@ -111,6 +166,24 @@ mod tests {
         let policy = Policy::standard();
         let waits: Vec<u64> = (0..10).map(|n| policy.wait_after(n) / MINUTE_MS).collect();
         assert_eq!(waits, [0, 0, 0, 1, 5, 15, 60, 240, 720, 720]);
+    }
+
+    #[test]
+    fn waits_allow_six_attempts_in_an_hour_and_nine_in_a_day() {
+        let policy = Policy::standard();
+        assert_eq!(policy.attempts_within(HOUR_MS), 6);
+        assert_eq!(policy.attempts_within(DAY_MS), 9);
+        assert_eq!(policy.attempts_within(8 * DAY_MS), 10);
+    }
+
+    #[test]
+    fn a_later_epoch_only_tightens() {
+        let (standard, mut loose) = (Policy::standard(), Policy::standard());
+        loose.row = 9;
+        loose.year = 40;
+        loose.waits_ms = [1, 2, 3].to_vec();
+        let strict = standard.tightened_by(&loose);
+        assert_eq!((strict.row, &strict.waits_ms), (9, &standard.waits_ms));
     }
 
     #[test]
