@@ -1,0 +1,97 @@
+//! The owner's commands (spec §7): each moves its device's counter, so none can be replayed.
+
+use crate::{
+    effect::Effect,
+    entry::Command,
+    slot::Device,
+    state::{Context, State, refused},
+};
+use strongroom_wire::{
+    Slot, caps,
+    request::Verb,
+    response::{Outcome, Refusal, SlotStatus},
+};
+
+impl State {
+    pub(crate) fn owner(&mut self, cx: &Context, slot: Slot, command: &Command) -> Effect {
+        let Command::Owner {
+            verb,
+            device,
+            generation,
+            counter,
+            enroll,
+        } = command
+        else {
+            return Effect::None;
+        };
+        let erased_through = self.erased_through;
+        let Some((state, policy)) = self.with_policy(slot) else {
+            return refused(Refusal::NoRecord, 0);
+        };
+        let Some(live) = state.record.as_ref().map(|record| record.generation) else {
+            return refused(Refusal::NoRecord, 0);
+        };
+        let budget = state.counters.view(&policy, cx.now_ms);
+        let failures_year = state.counters.failures_year(&policy, cx.now_ms);
+        let failures_ms = state.counters.failures_ms();
+        let Some(state) = self.slots.get_mut(&slot) else {
+            return refused(Refusal::NoRecord, 0);
+        };
+        let Some(record) = &mut state.record else {
+            return refused(Refusal::NoRecord, 0);
+        };
+        let Some(signer) = record.devices.iter_mut().find(|d| d.key == *device) else {
+            return refused(Refusal::NotOwner, 0);
+        };
+        if *generation != live {
+            return refused(Refusal::GenerationMoved, live);
+        }
+        if *counter <= signer.counter || cx.spent {
+            return refused(Refusal::Replayed, live);
+        }
+        signer.counter = *counter;
+        // Whatever the owner says, it says that the owner is here.
+        let cancelled_replacement = state.replacement.take().is_some();
+        match verb {
+            Verb::Destroy => {
+                state.destroy(cx.index, false);
+                self.held.remove(&slot);
+                self.records = self.records.saturating_sub(1);
+                Effect::Plain(Outcome::Destroyed { generation: live })
+            }
+            Verb::EnrollDevice => {
+                let Some(key) = enroll else {
+                    return refused(Refusal::BadMessage, live);
+                };
+                let known = record.devices.iter().any(|d| d.key == *key);
+                if !known && record.devices.len() >= caps::DEVICES_MAX {
+                    return refused(Refusal::DevicesFull, live);
+                }
+                if !known {
+                    record.devices.push(Device {
+                        key: *key,
+                        counter: 0,
+                    });
+                }
+                let devices = u8::try_from(record.devices.len()).unwrap_or(u8::MAX);
+                Effect::Plain(Outcome::Enrolled { devices })
+            }
+            _ => Effect::Plain(Outcome::Status {
+                status: SlotStatus {
+                    generation: live,
+                    registered_ms: record.registered_ms,
+                    keyset: record.keyset,
+                    devices: u8::try_from(record.devices.len()).unwrap_or(u8::MAX),
+                    budget,
+                    failures_ms,
+                    failures_year,
+                    cancelled_replacement,
+                    destroyed: state.destroyed.map(|(generation, _)| generation),
+                    erased: state
+                        .destroyed
+                        .is_some_and(|(_, index)| index <= erased_through),
+                },
+            }),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Recovery: charged first, then answered (spec §6.3, §10.1).
+
+use crate::{
+    effect::{Effect, LoginInputs},
+    entry::Command,
+    slot::{Attempt, AttemptState, Device, Record, SlotState, Success},
+    state::{Context, State, is_open},
+};
+use strongroom_manifest::Policy;
+use strongroom_wire::{
+    Fixed, Slot, caps,
+    response::{Failure, Outcome, RecoveryReceipt, WaitReason},
+};
+
+impl State {
+    /// Charges an attempt, or finds the one that the same KE1 made.
+    ///
+    /// The same KE1 again is the same attempt: a lost reply or a dead leader costs its owner
+    /// nothing. Its answer is computed from the seed committed then, so it tells a guesser nothing
+    /// new. Under another generation it is another attempt, and charged: the answer would be new.
+    pub(crate) fn recover_start(
+        &mut self,
+        cx: &Context,
+        slot: Slot,
+        ke1: Fixed<32>,
+        seed: Fixed<32>,
+    ) -> Effect {
+        let Some((state, policy)) = self.with_policy(slot) else {
+            return Effect::StandIn {
+                expires_ms: cx.now_ms.saturating_add(cx.policy.open_ms),
+                budget: SlotState::default().counters.view(&cx.policy, cx.now_ms),
+            };
+        };
+        let budget = state.counters.view(&policy, cx.now_ms);
+        let expires_ms = cx.now_ms.saturating_add(policy.open_ms);
+        let Some(record) = state.record.clone() else {
+            return Effect::StandIn { expires_ms, budget };
+        };
+        let same = |a: &&Attempt| {
+            a.ke1 == ke1 && a.generation == record.generation && cx.now_ms <= a.expires_ms
+        };
+        if let Some(attempt) = state.attempt.clone().filter(|a| same(&a)) {
+            return challenge(&record, &attempt, budget);
+        }
+        if cx.spent {
+            return refused_spent(record.generation);
+        }
+        // An open last attempt is not closed by another: the row has no attempt left to give.
+        if state.counters.is_spent(&policy) {
+            let until = state.attempt.as_ref().map_or(expires_ms, |a| a.expires_ms);
+            return wait(WaitReason::Row, budget, until);
+        }
+        if let Some((until, reason)) = state.counters.next(&policy, cx.now_ms) {
+            return wait(reason, budget, until);
+        }
+        let last = state.counters.next_is_last(&policy);
+        if last && let Err(until) = self.lock_ceiling(&policy) {
+            return wait(WaitReason::LockCeiling, budget, until);
+        }
+        self.charge(cx, slot, &policy, &record, (ke1, seed), last)
+    }
+
+    fn charge(
+        &mut self,
+        cx: &Context,
+        slot: Slot,
+        policy: &Policy,
+        record: &Record,
+        (ke1, seed): (Fixed<32>, Fixed<32>),
+        last: bool,
+    ) -> Effect {
+        let Some(state) = self.slots.get_mut(&slot) else {
+            return refused_spent(record.generation);
+        };
+        state.attempts = state.attempts.saturating_add(1);
+        state.counters.charge(policy, cx.now_ms);
+        let attempt = Attempt {
+            number: state.attempts,
+            generation: record.generation,
+            ke1,
+            seed,
+            charged_ms: cx.now_ms,
+            expires_ms: cx.now_ms.saturating_add(policy.open_ms),
+            state: AttemptState::Open,
+            ke3: None,
+        };
+        let effect = challenge(record, &attempt, state.counters.view(policy, cx.now_ms));
+        if last {
+            // Held for this attempt alone: failed or expired, the record is erased.
+            self.held.insert(slot);
+            self.timers.set(attempt.expires_ms.saturating_add(1), slot);
+        }
+        state.attempt = Some(attempt);
+        effect
+    }
+
+    /// Closes an attempt: a success, once, or a failure.
+    pub(crate) fn recover_finish(&mut self, cx: &Context, slot: Slot, finish: &Command) -> Effect {
+        let Command::RecoverFinish {
+            attempt: number,
+            ke1,
+            ke3,
+            proved,
+            device,
+            keep_device,
+        } = finish
+        else {
+            return Effect::None;
+        };
+        let Some((state, policy)) = self.with_policy(slot) else {
+            return failed(
+                Failure::NoRecord,
+                &SlotState::default(),
+                &cx.policy,
+                cx.now_ms,
+            );
+        };
+        let Some(record) = state.record.clone() else {
+            let why = if state.locked {
+                Failure::Locked
+            } else {
+                Failure::NoRecord
+            };
+            return failed(why, state, &policy, cx.now_ms);
+        };
+        let named = |a: &&Attempt| {
+            a.number == *number && a.ke1 == *ke1 && a.generation == record.generation
+        };
+        let Some(attempt) = state.attempt.clone().filter(|a| named(&a)) else {
+            return failed(Failure::Closed, state, &policy, cx.now_ms);
+        };
+        let repeated = attempt.ke3 == Some(*ke3);
+        match attempt.state {
+            AttemptState::Succeeded if repeated => {
+                return self.release(cx, slot, &policy, &record, &attempt);
+            }
+            AttemptState::Failed if repeated => {
+                return failed(Failure::WrongPassword, state, &policy, cx.now_ms);
+            }
+            AttemptState::Open if is_open(&attempt, cx.now_ms) && !cx.spent => {}
+            _ => return failed(Failure::Closed, state, &policy, cx.now_ms),
+        }
+        let closed = Attempt {
+            ke3: Some(*ke3),
+            state: if proved.is_some() {
+                AttemptState::Succeeded
+            } else {
+                AttemptState::Failed
+            },
+            ..attempt
+        };
+        match proved {
+            Some(fresh) => {
+                self.succeed(cx, slot, &policy, &closed, *fresh, *device, *keep_device);
+                self.release(cx, slot, &policy, &record, &closed)
+            }
+            None => self.fail(cx, slot, &policy, closed),
+        }
+    }
+
+    fn fail(&mut self, cx: &Context, slot: Slot, policy: &Policy, closed: Attempt) -> Effect {
+        if let Some(state) = self.slots.get_mut(&slot) {
+            state.attempt = Some(closed);
+        }
+        let spent = self.held.contains(&slot);
+        if spent {
+            self.lock(slot, cx.index);
+        }
+        let why = if spent {
+            Failure::Locked
+        } else {
+            Failure::WrongPassword
+        };
+        match self.slots.get(&slot) {
+            Some(state) => failed(why, state, policy, cx.now_ms),
+            None => Effect::None,
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one success has these parts")]
+    fn succeed(
+        &mut self,
+        cx: &Context,
+        slot: Slot,
+        policy: &Policy,
+        closed: &Attempt,
+        fresh: Fixed<32>,
+        device: Fixed<32>,
+        keep_device: bool,
+    ) {
+        self.held.remove(&slot);
+        let Some(state) = self.slots.get_mut(&slot) else {
+            return;
+        };
+        let mut failures_ms = state.counters.failures_ms();
+        // The attempt that succeeded was counted as a failure until now; it is none.
+        if let Some(at) = failures_ms.iter().rposition(|at| *at == closed.charged_ms) {
+            failures_ms.remove(at);
+        }
+        state.counters.succeed(closed.charged_ms);
+        state.attempt = Some(closed.clone());
+        // The owner is here: a replacement that nobody authorised is void.
+        state.replacement = None;
+        state.success = Some(Success {
+            attempt: closed.number,
+            generation: closed.generation,
+            until_ms: cx.now_ms.saturating_add(policy.fresh_ms),
+            fresh_key: Some(fresh),
+            failures_ms,
+        });
+        if let Some(record) = &mut state.record {
+            let kept = keep_device.then(|| record.devices.pop()).flatten();
+            let kept = kept.filter(|kept| kept.key != device);
+            record.devices = kept
+                .into_iter()
+                .chain([Device {
+                    key: device,
+                    counter: 0,
+                }])
+                .collect();
+            record.devices.truncate(caps::DEVICES_MAX);
+        }
+    }
+
+    /// The answer to a success; the same for a repeated finish.
+    fn release(
+        &self,
+        cx: &Context,
+        slot: Slot,
+        policy: &Policy,
+        record: &Record,
+        attempt: &Attempt,
+    ) -> Effect {
+        let Some(state) = self.slots.get(&slot) else {
+            return Effect::None;
+        };
+        let told = state
+            .success
+            .as_ref()
+            .filter(|s| s.attempt == attempt.number);
+        let Some(salt) = record.salt.clone() else {
+            return failed(Failure::Closed, state, policy, cx.now_ms);
+        };
+        Effect::Release {
+            attempt: attempt.number,
+            login: LoginInputs {
+                generation: record.generation,
+                keyset: record.keyset,
+                upload: record.upload,
+                salt,
+                seed: attempt.seed,
+            },
+            wrapped_key: record.wrapped_key,
+            receipt: RecoveryReceipt {
+                generation: record.generation,
+                failures_ms: told.map(|s| s.failures_ms.clone()).unwrap_or_default(),
+                failures_year: state.counters.failures_year(policy, cx.now_ms),
+                budget: state.counters.view(policy, cx.now_ms),
+            },
+        }
+    }
+
+    /// How many attempts are left, for anybody with a ticket. An unknown slot has them all.
+    pub(crate) fn budget(&self, cx: &Context, slot: Slot) -> Effect {
+        let budget = match self.with_policy(slot) {
+            Some((state, policy)) => state.counters.view(&policy, cx.now_ms),
+            None => SlotState::default().counters.view(&cx.policy, cx.now_ms),
+        };
+        Effect::Plain(Outcome::BudgetIs { budget })
+    }
+
+    pub(crate) fn with_policy(&self, slot: Slot) -> Option<(&SlotState, Policy)> {
+        self.slots
+            .get(&slot)
+            .map(|state| (state, self.policy_of(state)))
+    }
+
+    /// What the proposing node needs to check a finish: the attempt that it names, if it may still
+    /// be answered.
+    pub fn login_of(&self, slot: &Slot, attempt: u64, ke1: &[u8; 32]) -> Option<LoginInputs> {
+        let state = self.slots.get(slot)?;
+        let record = state.record.as_ref()?;
+        let named = state.attempt.as_ref().filter(|a| {
+            a.number == attempt && a.ke1.0 == *ke1 && a.generation == record.generation
+        })?;
+        Some(LoginInputs {
+            generation: record.generation,
+            keyset: record.keyset,
+            upload: record.upload,
+            salt: record.salt.clone()?,
+            seed: named.seed,
+        })
+    }
+}
+
+fn challenge(
+    record: &Record,
+    attempt: &Attempt,
+    budget: strongroom_wire::response::Budget,
+) -> Effect {
+    match record.salt.clone() {
+        Some(salt) => Effect::Challenge {
+            attempt: attempt.number,
+            generation: record.generation,
+            keyset: record.keyset,
+            ksf_version: record.ksf_version,
+            upload: record.upload,
+            salt,
+            seed: attempt.seed,
+            expires_ms: attempt.expires_ms,
+            budget,
+        },
+        None => Effect::StandIn {
+            expires_ms: attempt.expires_ms,
+            budget,
+        },
+    }
+}
+
+fn wait(reason: WaitReason, budget: strongroom_wire::response::Budget, until_ms: u64) -> Effect {
+    let budget = strongroom_wire::response::Budget {
+        next_ms: until_ms,
+        ..budget
+    };
+    Effect::Plain(Outcome::Wait { reason, budget })
+}
+
+fn failed(why: Failure, state: &SlotState, policy: &Policy, now_ms: u64) -> Effect {
+    let budget = state.counters.view(policy, now_ms);
+    let destroyed = state
+        .destroyed
+        .filter(|_| state.locked)
+        .map(|(generation, _)| generation);
+    Effect::Plain(Outcome::RecoverFailed {
+        why,
+        budget,
+        destroyed,
+    })
+}
+
+fn refused_spent(generation: u64) -> Effect {
+    crate::state::refused(strongroom_wire::response::Refusal::TicketSpent, generation)
+}

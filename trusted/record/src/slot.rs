@@ -1,0 +1,223 @@
+//! What one slot holds.
+
+use crate::{budget::Counters, salt::Salt};
+use minicbor::{Decode, Encode};
+use strongroom_wire::{Fixed, caps, request::Registration};
+
+/// A device key and the last counter that it used.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Device {
+    /// Ed25519.
+    #[n(0)]
+    pub key: Fixed<32>,
+    /// Strictly increasing: a replayed command is below it.
+    #[n(1)]
+    pub counter: u64,
+}
+
+/// A live record.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Record {
+    /// Rises with every record of the slot.
+    #[n(0)]
+    pub generation: u64,
+    /// When it was stored.
+    #[n(1)]
+    pub registered_ms: u64,
+    /// Its keyset.
+    #[n(2)]
+    pub keyset: u32,
+    /// The client's key-stretching parameters.
+    #[n(3)]
+    pub ksf_version: u16,
+    /// The manifest epoch whose policy it keeps.
+    #[n(4)]
+    pub policy_epoch: u64,
+    /// OPAQUE registration record.
+    #[n(5)]
+    pub upload: Fixed<{ caps::opaque::REGISTRATION_UPLOAD_LEN }>,
+    /// The backup key under the export key.
+    #[n(6)]
+    pub wrapped_key: Fixed<{ caps::WRAPPED_KEY_LEN }>,
+    /// Enrolled device keys, newest last.
+    #[n(7)]
+    pub devices: Vec<Device>,
+    /// SHA-256 of the registration: the same finish gets the same receipt.
+    #[n(8)]
+    pub registration: Fixed<32>,
+    /// The generation that storing it destroyed.
+    #[n(9)]
+    pub replaced: Option<u64>,
+    /// Never encoded.
+    #[cbor(skip)]
+    pub salt: Option<Salt>,
+}
+
+/// A registration that has begun.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Pending {
+    /// Its name.
+    #[n(0)]
+    pub entry: Fixed<32>,
+    /// SHA-256 of the OPAQUE request: any other voids this entry.
+    #[n(1)]
+    pub request: Fixed<32>,
+    /// The generation it will have.
+    #[n(2)]
+    pub generation: u64,
+    /// The keyset.
+    #[n(3)]
+    pub keyset: u32,
+    /// When it is void.
+    #[n(4)]
+    pub expires_ms: u64,
+    /// Never encoded.
+    #[cbor(skip)]
+    pub salt: Option<Salt>,
+}
+
+/// A registration without authority over an existing record: it waits.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Replacement {
+    /// What will be stored.
+    #[n(0)]
+    pub registration: Registration,
+    /// Its keyset.
+    #[n(1)]
+    pub keyset: u32,
+    /// When it takes effect.
+    #[n(2)]
+    pub effective_ms: u64,
+    /// Never encoded.
+    #[cbor(skip)]
+    pub salt: Option<Salt>,
+}
+
+/// How an attempt stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum AttemptState {
+    /// It may still succeed, once.
+    #[n(0)]
+    Open,
+    /// It succeeded.
+    #[n(1)]
+    Succeeded,
+    /// Its finish proved nothing.
+    #[n(2)]
+    Failed,
+}
+
+/// The slot's newest attempt: the one that may be open.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Attempt {
+    /// Rises with every attempt of the slot.
+    #[n(0)]
+    pub number: u64,
+    /// The generation that it was charged for.
+    #[n(1)]
+    pub generation: u64,
+    /// SHA-256 of KE1: the same KE1 is the same attempt.
+    #[n(2)]
+    pub ke1: Fixed<32>,
+    /// KE2 is computed from this, on any node, byte for byte.
+    #[n(3)]
+    pub seed: Fixed<32>,
+    /// When it was charged.
+    #[n(4)]
+    pub charged_ms: u64,
+    /// When it closes.
+    #[n(5)]
+    pub expires_ms: u64,
+    /// How it stands.
+    #[n(6)]
+    pub state: AttemptState,
+    /// SHA-256 of the KE3 that closed it: that finish may be answered again.
+    #[n(7)]
+    pub ke3: Option<Fixed<32>>,
+}
+
+/// A success, and the authority that it gives for a short while.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Success {
+    /// The attempt.
+    #[n(0)]
+    pub attempt: u64,
+    /// The generation.
+    #[n(1)]
+    pub generation: u64,
+    /// Until when it may authorise a registration.
+    #[n(2)]
+    pub until_ms: u64,
+    /// The key of that authority; gone once used.
+    #[n(3)]
+    pub fresh_key: Option<Fixed<32>>,
+    /// Failures that this success's receipt told of, so that a repeated reply tells the same.
+    #[n(4)]
+    pub failures_ms: Vec<u64>,
+}
+
+/// Everything of one slot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SlotState {
+    /// The highest generation that was stored here.
+    #[n(0)]
+    pub generation: u64,
+    /// Attempts ever charged here.
+    #[n(1)]
+    pub attempts: u64,
+    /// The counters.
+    #[n(2)]
+    pub counters: Counters,
+    /// The live record.
+    #[n(3)]
+    pub record: Option<Record>,
+    /// The pending registration.
+    #[n(4)]
+    pub pending: Option<Pending>,
+    /// The newest attempt.
+    #[n(5)]
+    pub attempt: Option<Attempt>,
+    /// The newest success.
+    #[n(6)]
+    pub success: Option<Success>,
+    /// The delayed replacement.
+    #[n(7)]
+    pub replacement: Option<Replacement>,
+    /// The newest destroyed generation, and the log index that destroyed it.
+    #[n(8)]
+    pub destroyed: Option<(u64, u64)>,
+    /// Whether that one was destroyed by too many failures.
+    #[n(9)]
+    pub locked: bool,
+}
+
+impl SlotState {
+    /// Whether nothing here needs keeping. Counters, generations and tombstones always do: they
+    /// outlive the record, so that destroying one refunds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.generation == 0
+            && self.attempts == 0
+            && self.counters.is_untouched()
+            && self.record.is_none()
+            && self.pending.is_none()
+            && self.replacement.is_none()
+            && self.destroyed.is_none()
+    }
+
+    /// Drops the record with its salt, and every state that leant on it.
+    pub(crate) fn destroy(&mut self, index: u64, locked: bool) -> Option<u64> {
+        let generation = self.record.take()?.generation;
+        self.success = None;
+        self.destroyed = Some((generation, index));
+        self.locked = locked;
+        Some(generation)
+    }
+}

@@ -1,0 +1,28 @@
+//! Deadlines of slots: what must happen even if nobody asks.
+
+use std::collections::BTreeSet;
+use strongroom_wire::Slot;
+
+/// Slots by their next deadline. It is rebuilt from the slots and never encoded.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Timers(BTreeSet<(u64, Slot)>);
+
+impl Timers {
+    pub(crate) fn set(&mut self, at_ms: u64, slot: Slot) {
+        self.0.insert((at_ms, slot));
+    }
+
+    pub(crate) fn next_ms(&self) -> Option<u64> {
+        self.0.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the next slot whose deadline has come.
+    pub(crate) fn pop_due(&mut self, now_ms: u64) -> Option<Slot> {
+        let (at, slot) = *self.0.first()?;
+        if at > now_ms {
+            return None;
+        }
+        self.0.remove(&(at, slot));
+        Some(slot)
+    }
+}
