@@ -19,14 +19,25 @@
 
 extern crate alloc;
 
+mod admission;
+mod batch;
+mod chain;
+mod codec;
 mod committed;
 mod config;
 mod disk;
+mod drive;
 mod era;
+mod erasure;
 pub mod guard;
+mod holders;
 mod ids;
+mod log;
+mod opening;
 mod output;
 mod replica;
+mod seal;
+mod seats;
 
 pub use committed::{Committed, LogPosition};
 pub use config::{BootError, Config, DiskEntry, DiskImage, MAX_PAYLOAD, MIN_FRAME};
