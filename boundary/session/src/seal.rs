@@ -102,12 +102,15 @@ pub fn seal_ticket(
     seal(&scope.info(TICKET_LABEL), public, plaintext, seed).map(|(sealed, _, _)| sealed)
 }
 
+/// What is sent, the exported secret, and the encapsulation that was sent first.
+type Sealed = (Vec<u8>, [u8; 32], Vec<u8>);
+
 fn seal(
     info: &[u8],
     public: &FleetPublic,
     plaintext: &[u8],
     seed: [u8; 32],
-) -> Result<(Vec<u8>, [u8; 32], Vec<u8>), SealError> {
+) -> Result<Sealed, SealError> {
     let mut rng = ChaCha20Rng::from_seed(seed);
     let (encapsulated, mut context) =
         hpke::setup_sender_with_rng::<Aead, Kdf, Kem>(&OpModeS::Base, &public.0, info, &mut rng)

@@ -9,6 +9,9 @@ use hpke::{Deserializable, Kem as KemTrait, OpModeR, aead::AeadCtxR};
 use strongroom_wire::{Framed, caps};
 use zeroize::Zeroizing;
 
+/// A plaintext, and the context that exports the answer's secret.
+type Opened = (Vec<u8>, AeadCtxR<Aead, Kdf, Kem>);
+
 /// A fleet's X-Wing private key, of one epoch.
 pub struct FleetSecret {
     private: <Kem as KemTrait>::PrivateKey,
@@ -75,12 +78,7 @@ impl FleetSecret {
             .map(|(plaintext, _)| plaintext)
     }
 
-    fn open(
-        &self,
-        info: &[u8],
-        sealed: &[u8],
-        size: usize,
-    ) -> Result<(Vec<u8>, AeadCtxR<Aead, Kdf, Kem>), OpenError> {
+    fn open(&self, info: &[u8], sealed: &[u8], size: usize) -> Result<Opened, OpenError> {
         if sealed.len() != size {
             return Err(OpenError);
         }
