@@ -110,7 +110,6 @@ pub struct Recovered {
 
 /// What came of a recovery.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
 pub enum Outcome {
     /// The password was right.
     Recovered(Recovered),

@@ -6,7 +6,7 @@
 mod fleet;
 mod slots;
 
-pub(crate) use fleet::{APP, FLEET, Fleet, NAMESPACE, NODES, seeded};
+pub(crate) use fleet::{APP, FLEET, Fleet};
 pub(crate) use slots::Slots;
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -15,18 +15,21 @@ use strongroom_wire::{
     Fixed, Slot,
     codec::{self, Blob},
     digest::sha256,
-    request::Request,
+    request::{Body, Request},
     response::{self, Outcome, Response, SignedResponse},
 };
 
 /// The vault's clock: fixed, so that runs repeat.
 pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
 
+/// Changes an outcome.
+pub(crate) type Change = Box<dyn FnMut(&mut Outcome) + Send>;
+
 /// What a dishonest vault, or somebody in between, does to an answer.
 #[derive(Default)]
 pub(crate) struct Lies {
     /// Changes the outcome before it is signed.
-    pub(crate) outcome: Option<Box<dyn FnMut(&mut Outcome) + Send>>,
+    pub(crate) outcome: Option<Change>,
     /// Signs under another manifest's digest.
     pub(crate) digest: Option<[u8; 32]>,
     /// Signs for another request frame.
@@ -35,10 +38,33 @@ pub(crate) struct Lies {
     pub(crate) key: Option<[u8; 32]>,
     /// Names this node.
     pub(crate) node: Option<u8>,
+    /// Sends the client's own blinded element back instead of its evaluation.
+    pub(crate) reflect: bool,
     /// Binds OPAQUE to this slot.
     pub(crate) slot: Option<Slot>,
     /// Seals this plaintext instead of a signed answer.
     pub(crate) plaintext: Option<Vec<u8>>,
+}
+
+/// The lie of reflection: not evaluating at all.
+pub(crate) fn reflect() -> Lies {
+    Lies {
+        reflect: true,
+        ..Lies::default()
+    }
+}
+
+/// Puts the request's blinded element where the answer has its evaluation.
+fn reflect_into(outcome: &mut Outcome, body: &Body) {
+    match (outcome, body) {
+        (Outcome::RecoverStarted { ke2, .. }, Body::RecoverStart { ke1 }) => {
+            ke2.0[..32].copy_from_slice(&ke1.0[..32]);
+        }
+        (Outcome::RegisterStarted { response, .. }, Body::RegisterStart { request }) => {
+            response.0[..32].copy_from_slice(&request.0);
+        }
+        _ => {}
+    }
 }
 
 /// One vault: a fleet's secrets and its slots.
@@ -74,7 +100,11 @@ impl MiniVault {
         let request = Request::from_plaintext(&plaintext).expect("a request");
         let slot = Slot::of(APP, &request.account);
         let bound = self.lies.slot.unwrap_or(slot);
+        let body = request.body.clone();
         let mut outcome = self.slots.apply(&self.fleet, slot, bound, request.body);
+        if self.lies.reflect {
+            reflect_into(&mut outcome, &body);
+        }
         if let Some(change) = &mut self.lies.outcome {
             change(&mut outcome);
         }

@@ -55,8 +55,6 @@ pub(crate) struct State {
 #[derive(Default)]
 pub(crate) struct Slots {
     pub(crate) states: BTreeMap<Slot, State>,
-    /// What a recovery says of the record's stretching, if not the truth.
-    pub(crate) ksf_version: Option<u16>,
 }
 
 const ROW: u8 = 10;
@@ -85,7 +83,6 @@ fn refuse(why: Refusal) -> Outcome {
 
 impl Slots {
     pub(crate) fn apply(&mut self, fleet: &Fleet, slot: Slot, bound: Slot, body: Body) -> Outcome {
-        let ksf_version = self.ksf_version;
         let state = self.states.entry(slot).or_default();
         match body {
             Body::RegisterStart { request } => state.register_start(fleet, slot, &request.0),
@@ -93,9 +90,7 @@ impl Slots {
                 registration,
                 authority,
             } => state.register_finish(slot, registration, &authority),
-            Body::RecoverStart { ke1 } => {
-                state.recover_start(fleet, slot, bound, &ke1.0, ksf_version)
-            }
+            Body::RecoverStart { ke1 } => state.recover_start(fleet, slot, bound, &ke1.0),
             Body::RecoverFinish {
                 attempt,
                 ke1,
@@ -237,14 +232,7 @@ impl State {
         }
     }
 
-    fn recover_start(
-        &mut self,
-        fleet: &Fleet,
-        slot: Slot,
-        bound: Slot,
-        ke1: &[u8; 96],
-        ksf_version: Option<u16>,
-    ) -> Outcome {
+    fn recover_start(&mut self, fleet: &Fleet, slot: Slot, bound: Slot, ke1: &[u8; 96]) -> Outcome {
         let digest = sha256(ke1);
         let repeated = self
             .attempt
@@ -271,7 +259,7 @@ impl State {
             attempt,
             generation: self.generation,
             keyset: record.map_or(KEYSETS[1], |record| record.keyset),
-            ksf_version: ksf_version.unwrap_or(1),
+            ksf_version: record.map_or(1, |record| record.registration.ksf_version),
             ke2: Fixed(ke2),
             expires_ms: NOW_MS + 600_000,
             budget: self.budget(),
