@@ -1,0 +1,208 @@
+//! From a committed entry to a sealed answer.
+
+use crate::{
+    keys::KeyError,
+    vault::Vault,
+    waiting::{Waiting, Work},
+};
+use strongroom_hardware::Hardware;
+use strongroom_record::{Effect, LoginInputs};
+use strongroom_replica::{Committed, LogPosition};
+use strongroom_wire::{
+    Fixed, Slot, caps, codec,
+    codec::Blob,
+    relay::RelayRefusal,
+    response::{self, Outcome, Response, SignedResponse},
+};
+
+/// The key-stretching parameters that a stand-in claims: those of a record made today.
+const STAND_IN_KSF_VERSION: u16 = 1;
+
+/// A request, the effect of its entry, and where that entry stands.
+pub(crate) struct Answerable {
+    position: LogPosition,
+    waiting: Waiting,
+    effect: Effect,
+    now_ms: u64,
+}
+
+impl<H: Hardware> Vault<H> {
+    /// An own entry is held by enough nodes: whoever waits for it may be answered.
+    pub(crate) fn release(&mut self, committed: Committed<LogPosition>) {
+        let position = *committed.get();
+        let Some(mut waiting) = self.waiting.take(position.term, position.index) else {
+            return;
+        };
+        let Some((effect, now_ms)) = waiting.effect.take() else {
+            return;
+        };
+        let to = waiting.to;
+        let reply = self.answer(committed.attach(Answerable {
+            position,
+            waiting,
+            effect,
+            now_ms,
+        }));
+        self.reply(to, reply.ok_or(RelayRefusal::Unknown));
+    }
+
+    /// # INV-3: uniform
+    /// Known, unknown and locked slot, right and wrong password, and every verb come here with an
+    /// entry of one size, cost one login's work, and leave as a frame of one size.
+    ///
+    /// # INV-6: signed answers
+    /// What leaves is signed by this node's identity key together with the request's digest and the
+    /// log position, and sealed to the device that asked.
+    fn answer(&mut self, committed: Committed<Answerable>) -> Option<Vec<u8>> {
+        let Answerable {
+            position,
+            waiting,
+            effect,
+            now_ms,
+        } = committed.into_inner();
+        let outcome = self.outcome(&waiting.slot, waiting.work, effect).ok()?;
+        let response = Response {
+            version: caps::WIRE_VERSION,
+            node: self.node,
+            incarnation: self.incarnation.as_u64(),
+            index: position.index,
+            term: position.term,
+            now_ms,
+            outcome,
+        };
+        let encoded = codec::encode(&response);
+        let statement = response::statement(
+            &self.keys.manifest_digest,
+            &self.keys.fleet,
+            &waiting.frame_digest,
+            &response,
+            &encoded,
+        );
+        let signature = Fixed(self.hardware.sign(&statement).ok()?);
+        let signed = SignedResponse {
+            response: Blob(encoded),
+            signature,
+        };
+        let nonce = self.fresh();
+        waiting
+            .sealer
+            .seal(&signed.to_plaintext().ok()?, nonce)
+            .ok()
+    }
+
+    fn outcome(&self, slot: &Slot, work: Work, effect: Effect) -> Result<Outcome, KeyError> {
+        match (effect, work) {
+            (
+                Effect::Evaluate {
+                    entry,
+                    generation,
+                    keyset,
+                    salt,
+                    expires_ms,
+                    occupied,
+                },
+                Work::Register(request),
+            ) => {
+                self.keys.burn_login(&self.hardware, slot);
+                let inputs = (keyset, generation, salt.expose());
+                match self.keys.register(&self.hardware, slot, inputs, &request) {
+                    Ok(response) => Ok(Outcome::RegisterStarted {
+                        entry,
+                        generation,
+                        keyset,
+                        response: Fixed(response),
+                        expires_ms,
+                        occupied,
+                    }),
+                    Err(KeyError::Opaque) => Ok(Outcome::Refused {
+                        why: response::Refusal::BadMessage,
+                        generation: 0,
+                    }),
+                    Err(error) => Err(error),
+                }
+            }
+            (effect @ Effect::Challenge { .. }, Work::Recover(ke1, _)) => {
+                self.challenge(slot, effect, &ke1)
+            }
+            (Effect::StandIn { expires_ms, budget }, Work::Recover(ke1, digest)) => {
+                let login = self.keys.stand_in(&self.hardware, slot, &ke1, &digest)?;
+                Ok(Outcome::RecoverStarted {
+                    attempt: 1,
+                    generation: self.keys.fakes.generation(slot),
+                    keyset: self.keys.newest_keyset(),
+                    ksf_version: STAND_IN_KSF_VERSION,
+                    ke2: Fixed(*login.ke2()),
+                    expires_ms,
+                    budget,
+                })
+            }
+            (
+                Effect::Release {
+                    attempt,
+                    login,
+                    wrapped_key,
+                    receipt,
+                },
+                Work::Release(Some(session)),
+            ) => {
+                let released = session.release(slot, login.generation, attempt, &wrapped_key.0);
+                let released_key = Fixed(released.ok_or(KeyError::Opaque)?);
+                Ok(Outcome::Recovered {
+                    released_key,
+                    receipt,
+                })
+            }
+            // The finish already did its login's work when it was checked.
+            (Effect::Plain(outcome), Work::Release(_)) => Ok(outcome),
+            (Effect::Plain(outcome), _) => {
+                self.keys.burn_login(&self.hardware, slot);
+                Ok(outcome)
+            }
+            (Effect::Registered(receipt), _) => {
+                self.keys.burn_login(&self.hardware, slot);
+                Ok(Outcome::Registered { receipt })
+            }
+            _ => Err(KeyError::Opaque),
+        }
+    }
+
+    fn challenge(
+        &self,
+        slot: &Slot,
+        effect: Effect,
+        ke1: &[u8; caps::opaque::KE1_LEN],
+    ) -> Result<Outcome, KeyError> {
+        let Effect::Challenge {
+            attempt,
+            generation,
+            keyset,
+            ksf_version,
+            upload,
+            salt,
+            seed,
+            expires_ms,
+            budget,
+        } = effect
+        else {
+            return Err(KeyError::Opaque);
+        };
+        let inputs = LoginInputs {
+            generation,
+            keyset,
+            upload,
+            salt,
+            seed,
+        };
+        let login = self.keys.login(&self.hardware, slot, &inputs, ke1)?;
+        let ke2 = Fixed(*login.ke2());
+        Ok(Outcome::RecoverStarted {
+            attempt,
+            generation,
+            keyset,
+            ksf_version,
+            ke2,
+            expires_ms,
+            budget,
+        })
+    }
+}

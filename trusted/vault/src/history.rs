@@ -1,0 +1,91 @@
+//! The chain of what was applied, compared with the other nodes (spec §10.5).
+
+use std::collections::{BTreeMap, BTreeSet};
+use strongroom_record::{Entry, State};
+use strongroom_wire::{codec, digest::Framed, digest::sha256};
+
+const LABEL: &str = "strongroom/state/v1";
+/// Positions that are kept for comparison.
+const KEPT: usize = 4_096;
+
+/// The state hash at each recent position.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    hash: [u8; 32],
+    recent: BTreeMap<u64, [u8; 32]>,
+    /// Nodes whose history was seen to differ from this one.
+    differing: BTreeSet<u8>,
+}
+
+impl History {
+    pub(crate) const fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    pub(crate) fn restore(&mut self, index: u64, hash: [u8; 32]) {
+        self.hash = hash;
+        self.recent.clear();
+        self.differing.clear();
+        self.recent.insert(index, hash);
+    }
+
+    /// Takes in one applied entry and what it made of its slot. The entry's random bytes keep a
+    /// published hash from confirming what anybody tried.
+    pub(crate) fn extend(&mut self, index: u64, payload: &[u8], entry: &Entry, state: &State) {
+        let slot = state
+            .slot(&entry.slot)
+            .map(codec::encode)
+            .unwrap_or_default();
+        self.hash = Framed::new(LABEL)
+            .bytes(&self.hash)
+            .number(index)
+            .bytes(&sha256(payload))
+            .number(state.now_ms())
+            .bytes(&sha256(&slot))
+            .digest();
+        self.recent.insert(index, self.hash);
+        while self.recent.len() > KEPT {
+            self.recent.pop_first();
+        }
+    }
+
+    /// Compares a peer's report. True once a majority of the fleet differs from this node: then it
+    /// is this node that went astray, and it must stop.
+    pub(crate) fn compare(
+        &mut self,
+        node: u8,
+        index: u64,
+        hash: &[u8; 32],
+        majority: usize,
+    ) -> bool {
+        if self.recent.get(&index).is_some_and(|own| own != hash) {
+            self.differing.insert(node);
+        }
+        self.differing.len() >= majority
+    }
+
+    /// Nodes that differ.
+    pub(crate) fn differing(&self) -> usize {
+        self.differing.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_differing_peer_stops_nobody_and_a_majority_does() {
+        let mut history = History::default();
+        history.restore(7, [1; 32]);
+        assert!(!history.compare(2, 7, &[1; 32], 4));
+        for node in 2..5 {
+            assert!(!history.compare(node, 7, &[2; 32], 4), "node {node}");
+            assert!(
+                !history.compare(node, 8, &[3; 32], 4),
+                "an unknown position tells nothing"
+            );
+        }
+        assert!(history.compare(5, 7, &[2; 32], 4));
+    }
+}
