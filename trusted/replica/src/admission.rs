@@ -3,16 +3,24 @@
 
 use alloc::vec::Vec;
 
-use raft::{ProgressState, StateRole};
+use raft::StateRole;
 
 use crate::codec::{self, PeerMessage};
-use crate::config::{JOIN_TICKS, NUMBER_CEILING};
+use crate::config::{self, JOIN_TICKS, NUMBER_CEILING};
 use crate::guard::{Refusal, seats_fit};
 use crate::replica::Replica;
 use crate::seats::Seats;
-use crate::{Halt, NodeId, ReplicaEvent, ReplicaId};
+use crate::{Halt, NodeId, ReplicaEvent, ReplicaId, Role};
 
 impl Replica {
+    /// A replica that no leader speaks to any more. Everybody that it knows may have been replaced, in an era that it
+    /// never heard of: asking whoever is there now brings the news.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        let silent =
+            self.ticks.saturating_sub(self.heard_at_tick) > 2 * config::ELECTION_TICKS as u64;
+        silent && self.role() != Role::Leader
+    }
+
     /// Asks every node, since any may lead. It does not know their processes yet: a placeholder as addressee means
     /// "whichever process of that node the link reaches".
     pub(crate) fn ask_to_join(&mut self) {
@@ -43,13 +51,21 @@ impl Replica {
         if self.superseded.contains(&id) {
             return self.refuse(from, Refusal::Superseded);
         }
-        let Some(raft) = self.raft.as_ref() else {
+        if self.raft.is_none() {
             return;
-        };
+        }
         if era > self.meta.era {
             // Its disk has seen a start statement that this replica has not.
             return self.halt(Halt::SupersededEra);
         }
+        if era < self.meta.era && era > 0 {
+            // Perhaps a process that still acts in that era; a new one pays no heed.
+            let era = self.meta.era;
+            self.say(from, &PeerMessage::NewerEra { era });
+        }
+        let Some(raft) = self.raft.as_ref() else {
+            return;
+        };
         if raft.raft.state != StateRole::Leader || !self.acts() {
             return;
         }
@@ -132,9 +148,7 @@ impl Replica {
         let mark = self.commit_at_tick.max(1);
         let caught_up = |id: u64| {
             let progress = raft.raft.prs().get(id);
-            progress.is_some_and(|p| {
-                p.matched >= mark && p.recent_active && p.state == ProgressState::Replicate
-            })
+            progress.is_some_and(|p| p.matched >= mark && p.recent_active)
         };
         let Some(change) = seats.next_change(era, &joiners, caught_up) else {
             return false;

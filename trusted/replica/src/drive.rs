@@ -59,9 +59,8 @@ impl Replica {
     }
 
     fn tick(&mut self) {
-        if self.raft.is_none() {
+        if self.raft.is_none() || self.is_forgotten() {
             self.ask_to_join();
-            return;
         }
         if self.blocks > 0 {
             // A tick between a snapshot and its sync kills the library.
@@ -153,6 +152,12 @@ impl Replica {
             }
             Verdict::Drop(reason) => return self.refuse(from, reason),
             Verdict::Halt(reason) => return self.halt(reason),
+        }
+        if matches!(
+            frame.message.msg_type,
+            MessageType::MsgAppend | MessageType::MsgHeartbeat | MessageType::MsgSnapshot
+        ) {
+            self.heard_at_tick = self.ticks;
         }
         if let Some(raft) = self.raft.as_mut() {
             // It refuses answers of processes without a seat; they mean nothing.

@@ -53,6 +53,8 @@ pub struct Replica {
     pub(crate) shown: u64,
     pub(crate) erased_through: u64,
     pub(crate) ticks: u64,
+    /// When a leader was last heard of.
+    pub(crate) heard_at_tick: u64,
     pub(crate) next_tick_ms: Option<u64>,
     /// What was committed one tick ago: a learner that has that much may vote.
     pub(crate) commit_at_tick: u64,
@@ -100,6 +102,7 @@ impl Replica {
             shown: 0,
             erased_through: 0,
             ticks: 0,
+            heard_at_tick: 0,
             next_tick_ms: None,
             commit_at_tick: 0,
             snapshots_sent: BTreeMap::new(),
@@ -375,6 +378,7 @@ impl Replica {
         self.generation = self.generation.saturating_add(1);
         self.applied = applied;
         self.commit_at_tick = applied;
+        self.heard_at_tick = self.ticks;
         self.snapshots_sent.clear();
         self.waiting.abandon();
         self.steady();
