@@ -223,3 +223,61 @@ fn https(uri: Uri) -> Result<Source, GatewayError> {
 fn hyper_rustls_provider() -> rustls::crypto::CryptoProvider {
     rustls::crypto::aws_lc_rs::default_provider()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::JwtAlgorithm;
+    use jsonwebtoken::Algorithm;
+    use std::fs;
+
+    fn set(kid: &str) -> String {
+        let secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        format!("{{\"keys\":[{{\"kty\":\"oct\",\"kid\":\"{kid}\",\"k\":\"{secret}\"}}]}}")
+    }
+
+    fn private(path: &std::path::Path, content: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::write(path, content).expect("write");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("mode");
+    }
+
+    async fn issuer(path: &std::path::Path) -> Issuer {
+        let config = JwtConfig {
+            issuer: "i".to_owned(),
+            audience: "a".to_owned(),
+            jwks_file: Some(path.to_owned()),
+            jwks_url: None,
+            account_claim: "sub".to_owned(),
+            algorithms: vec![JwtAlgorithm::HS256],
+        };
+        Issuer::open(&config).await.expect("issuer")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unknown_kids_fetch_new_keys_but_not_all_the_time() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("jwks.json");
+        private(&path, &set("old"));
+        let issuer = issuer(&path).await;
+        private(&path, &set("new"));
+        assert!(issuer.newer_keys().await.is_none(), "fetched just now");
+        tokio::time::advance(REFRESH_AGAIN_AFTER).await;
+        let newer = issuer.newer_keys().await.expect("newer");
+        assert!(newer.find(Some("new"), Algorithm::HS256).is_some());
+        assert!(newer.find(Some("old"), Algorithm::HS256).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_that_cannot_be_confirmed_for_a_day_admit_nobody() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("jwks.json");
+        private(&path, &set("old"));
+        let issuer = issuer(&path).await;
+        fs::remove_file(&path).expect("remove");
+        tokio::time::advance(STALE_AFTER / 2).await;
+        assert!(issuer.refresh().await.is_err() && issuer.keys().is_some());
+        tokio::time::advance(STALE_AFTER / 2).await;
+        assert!(issuer.keys().is_none());
+    }
+}
