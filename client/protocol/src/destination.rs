@@ -1,6 +1,9 @@
 //! Where one account's requests go: a fleet of a verified manifest, and nothing else.
 
-use crate::error::ProtocolError;
+use crate::{
+    error::ProtocolError,
+    ksf::{KsfVersion, Stretch},
+};
 use ed25519_dalek::VerifyingKey;
 use std::{fmt, sync::Arc};
 use strongroom_account::Account;
@@ -26,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) keysets: Vec<KnownKeyset>,
     pub(crate) account: AccountHash,
     pub(crate) slot: Slot,
+    #[cfg(feature = "danger_unstretched")]
+    pub(crate) unstretched: bool,
 }
 
 pub(crate) struct KnownNode {
@@ -94,7 +99,29 @@ impl Destination {
             keysets: keysets.collect(),
             account: account.hash(),
             slot,
+            #[cfg(feature = "danger_unstretched")]
+            unstretched: false,
         })))
+    }
+
+    /// Stretches passwords hardly at all: for simulations of thousands of users, whose passwords
+    /// guard nothing. The feature only compiles this method; nothing is weaker until it is called.
+    #[cfg(feature = "danger_unstretched")]
+    #[must_use]
+    pub fn danger_unstretched(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.unstretched = true;
+        }
+        self
+    }
+
+    /// The parameters of a version, as this destination runs them.
+    pub(crate) fn stretch(&self, version: KsfVersion) -> Stretch {
+        #[cfg(feature = "danger_unstretched")]
+        if self.0.unstretched {
+            return Stretch::danger_hardly(version);
+        }
+        Stretch::of(version)
     }
 
     /// The fleet's name.

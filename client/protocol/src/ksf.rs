@@ -59,11 +59,47 @@ impl KsfVersion {
 }
 
 /// Argon2id of one version, as the suite calls it.
-pub(crate) struct Stretch(pub(crate) KsfVersion);
+pub(crate) struct Stretch {
+    version: KsfVersion,
+    #[cfg(feature = "danger_unstretched")]
+    hardly: bool,
+}
+
+impl Stretch {
+    /// The parameters of a version.
+    pub(crate) const fn of(version: KsfVersion) -> Self {
+        Self {
+            version,
+            #[cfg(feature = "danger_unstretched")]
+            hardly: false,
+        }
+    }
+
+    /// Eight kibibytes and one pass, whatever the version says.
+    #[cfg(feature = "danger_unstretched")]
+    pub(crate) const fn danger_hardly(version: KsfVersion) -> Self {
+        Self {
+            version,
+            hardly: true,
+        }
+    }
+
+    fn cost(&self) -> Option<&'static Cost> {
+        #[cfg(feature = "danger_unstretched")]
+        if self.hardly {
+            return Some(&Cost {
+                memory_kib: 8,
+                passes: 1,
+                lanes: 1,
+            });
+        }
+        self.version.cost()
+    }
+}
 
 impl Default for Stretch {
     fn default() -> Self {
-        Self(KsfVersion::CURRENT)
+        Self::of(KsfVersion::CURRENT)
     }
 }
 
@@ -72,7 +108,7 @@ impl Ksf for Stretch {
         &self,
         input: GenericArray<u8, L>,
     ) -> Result<GenericArray<u8, L>, InternalError> {
-        let cost = self.0.cost().ok_or(InternalError::KsfError)?;
+        let cost = self.cost().ok_or(InternalError::KsfError)?;
         let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None)
             .map_err(|_| InternalError::KsfError)?;
         let mut output = GenericArray::default();

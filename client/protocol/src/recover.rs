@@ -6,7 +6,7 @@ use crate::{
     error::ProtocolError,
     exchange::{Awaiting, OutgoingFrame, Voucher, ask},
     key::{BackupKey, FreshAuthority},
-    ksf::{KsfVersion, Stretch},
+    ksf::KsfVersion,
     suite::Suite,
     wrap::{self, Place},
 };
@@ -31,7 +31,7 @@ pub struct Recovery {
     password: Password,
     device: [u8; 32],
     keep_device: bool,
-    entropy: Entropy,
+    later: Zeroizing<[u8; 32]>,
 }
 
 /// What came of a recovery's first step.
@@ -145,17 +145,19 @@ impl Recovery {
             password: password.clone(),
             device,
             keep_device,
-            entropy,
+            later: Zeroizing::new(entropy.draw()),
         };
         Ok((recovery, frame))
     }
 
     /// Reads the attempt and tries the password on it (64 MiB, about 100 ms).
     ///
+    /// After an error the same frame may be carried again: it is the same attempt, charged once.
+    ///
     /// # Errors
     /// [`ProtocolError`] for an answer that is not the fleet's, or a signed refusal. Whether the
     /// attempt was charged is known only for the latter: it was not.
-    pub fn on_started(self, answer: &[u8]) -> Result<Started, ProtocolError> {
+    pub fn on_started(&self, answer: &[u8]) -> Result<Started, ProtocolError> {
         let (outcome, by) = self.awaiting.verify(answer)?;
         match outcome {
             response::Outcome::RecoverStarted {
@@ -192,25 +194,17 @@ impl Recovery {
     }
 
     fn try_password(
-        self,
+        &self,
         opened: Opened,
         ke2: &Fixed<KE2_LEN>,
         budget: Budget,
         by: Voucher,
     ) -> Result<Charged, ProtocolError> {
-        let Self {
-            awaiting,
-            state,
-            ke1,
-            password,
-            device,
-            keep_device,
-            mut entropy,
-        } = self;
-        let destination = awaiting.destination();
+        let destination = self.awaiting.destination();
+        let mut entropy = Entropy::from_seed(*self.later);
         // Drawn in any case: the same number of steps, whatever the verdict.
-        let random_ke3 = entropy.draw::<KE3_LEN>();
-        let tried = login(destination, state, &password, &opened, ke2, &mut entropy);
+        let (random_ke3, seed) = (entropy.draw::<KE3_LEN>(), entropy.draw());
+        let tried = self.login(&opened, ke2, &mut entropy);
         let (ke3, end) = match tried {
             Ok(Some(finished)) => {
                 let ke3 = Fixed::from_slice(&finished.message.serialize())
@@ -226,12 +220,12 @@ impl Recovery {
         };
         let body = Body::RecoverFinish {
             attempt: opened.attempt,
-            ke1,
+            ke1: self.ke1,
             ke3,
-            device: Fixed(device),
-            keep_device,
+            device: Fixed(self.device),
+            keep_device: self.keep_device,
         };
-        let (awaiting, frame) = ask(destination, body, entropy.draw())?;
+        let (awaiting, frame) = ask(destination, body, seed)?;
         Ok(Charged {
             frame,
             verdict: end.verdict(),
@@ -244,6 +238,57 @@ impl Recovery {
             by,
         })
     }
+
+    /// Tries the password on KE2: nothing if it does not fit.
+    ///
+    /// No KE3 leaves this function for a server whose key is not the keyset's: an impostor with a record
+    /// that it made for "123456" would otherwise log that password in.
+    fn login(
+        &self,
+        opened: &Opened,
+        ke2: &Fixed<KE2_LEN>,
+        entropy: &mut Entropy,
+    ) -> Result<Option<ClientLoginFinishResult<Suite>>, ProtocolError> {
+        let destination = self.awaiting.destination();
+        let to = destination.inner();
+        let known = destination.keyset(opened.keyset)?;
+        let version = KsfVersion::accept(opened.ksf_version)?;
+        let stretch = self.awaiting.destination().stretch(version);
+        let message = CredentialResponse::deserialize(ke2.as_slice())
+            .map_err(|_| ProtocolError::OpaqueMessage)?;
+        let client = binding::client_identity(&to.slot);
+        let server = binding::server_identity(&to.namespace, opened.keyset);
+        let context = binding::context(&to.fleet, to.epoch);
+        let identifiers = Identifiers {
+            client: Some(&client),
+            server: Some(&server),
+        };
+        let parameters =
+            ClientLoginFinishParameters::new(Some(&context), identifiers, Some(&stretch));
+        let finished =
+            match self
+                .state
+                .clone()
+                .finish(entropy, self.password.as_bytes(), message, parameters)
+            {
+                Ok(finished) => finished,
+                Err(errors::ProtocolError::InvalidLoginError) => return Ok(None),
+                Err(errors::ProtocolError::LibraryError(errors::InternalError::KsfError)) => {
+                    return Err(ProtocolError::Internal("key stretching"));
+                }
+                Err(_) => return Err(ProtocolError::OpaqueMessage),
+            };
+        let got = <[u8; 32]>::try_from(finished.server_s_pk.serialize().as_slice())
+            .map_err(|_| ProtocolError::OpaqueMessage)?;
+        if got != known.server_key {
+            return Err(ProtocolError::ServerKey {
+                keyset: opened.keyset,
+                got,
+                expected: known.server_key,
+            });
+        }
+        Ok(Some(finished))
+    }
 }
 
 /// What the first answer said of the attempt.
@@ -252,51 +297,6 @@ struct Opened {
     generation: u64,
     keyset: u32,
     ksf_version: u16,
-}
-
-/// Tries the password on KE2: nothing if it does not fit.
-///
-/// No KE3 leaves this function for a server whose key is not the keyset's: an impostor with a record
-/// that it made for "123456" would otherwise log that password in.
-fn login(
-    destination: &Destination,
-    state: ClientLogin<Suite>,
-    password: &Password,
-    opened: &Opened,
-    ke2: &Fixed<KE2_LEN>,
-    entropy: &mut Entropy,
-) -> Result<Option<ClientLoginFinishResult<Suite>>, ProtocolError> {
-    let to = destination.inner();
-    let known = destination.keyset(opened.keyset)?;
-    let stretch = Stretch(KsfVersion::accept(opened.ksf_version)?);
-    let message = CredentialResponse::deserialize(ke2.as_slice())
-        .map_err(|_| ProtocolError::OpaqueMessage)?;
-    let client = binding::client_identity(&to.slot);
-    let server = binding::server_identity(&to.namespace, opened.keyset);
-    let context = binding::context(&to.fleet, to.epoch);
-    let identifiers = Identifiers {
-        client: Some(&client),
-        server: Some(&server),
-    };
-    let parameters = ClientLoginFinishParameters::new(Some(&context), identifiers, Some(&stretch));
-    let finished = match state.finish(entropy, password.as_bytes(), message, parameters) {
-        Ok(finished) => finished,
-        Err(errors::ProtocolError::InvalidLoginError) => return Ok(None),
-        Err(errors::ProtocolError::LibraryError(errors::InternalError::KsfError)) => {
-            return Err(ProtocolError::Internal("key stretching"));
-        }
-        Err(_) => return Err(ProtocolError::OpaqueMessage),
-    };
-    let got = <[u8; 32]>::try_from(finished.server_s_pk.serialize().as_slice())
-        .map_err(|_| ProtocolError::OpaqueMessage)?;
-    if got != known.server_key {
-        return Err(ProtocolError::ServerKey {
-            keyset: opened.keyset,
-            got,
-            expected: known.server_key,
-        });
-    }
-    Ok(Some(finished))
 }
 
 struct Secrets {

@@ -6,7 +6,7 @@ use crate::{
     error::ProtocolError,
     exchange::{Awaiting, OutgoingFrame, Voucher, ask},
     key::{BackupKey, DeviceKey, FreshAuthority},
-    ksf::{KsfVersion, Stretch},
+    ksf::KsfVersion,
     suite::Suite,
     wrap::{self, Place},
 };
@@ -20,6 +20,7 @@ use strongroom_wire::{
     request::{self, Body, Verb},
     response::{Outcome, Receipt},
 };
+use zeroize::Zeroizing;
 
 /// Why an existing record may be replaced at once.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +47,7 @@ pub struct Registration {
     password: Password,
     backup_key: BackupKey,
     device: [u8; 32],
-    entropy: Entropy,
+    later: Zeroizing<[u8; 32]>,
 }
 
 impl Registration {
@@ -76,7 +77,7 @@ impl Registration {
             password: password.clone(),
             backup_key: backup_key.clone(),
             device,
-            entropy,
+            later: Zeroizing::new(entropy.draw()),
         };
         Ok((registration, frame))
     }
@@ -181,8 +182,9 @@ impl Offer {
             password,
             backup_key,
             device,
-            mut entropy,
+            later,
         } = self.registration;
+        let mut entropy = Entropy::from_seed(*later);
         let destination = awaiting.destination();
         let to = destination.inner();
         let client = binding::client_identity(&to.slot);
@@ -192,7 +194,7 @@ impl Offer {
             server: Some(&server),
         };
         let version = KsfVersion::CURRENT;
-        let stretch = Stretch(version);
+        let stretch = destination.stretch(version);
         let parameters = ClientRegistrationFinishParameters::new(identifiers, Some(&stretch));
         let finished = state
             .finish(&mut entropy, password.as_bytes(), self.response, parameters)
