@@ -48,7 +48,7 @@ pub enum Refusal {
 
 /// What to do with a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Hand it to the library.
     Accept,
     /// Forget it.
@@ -306,3 +306,7 @@ fn vote(m: &Message) -> Checked {
         && m.commit_term <= m.log_term;
     require(sane, Refusal::BadVote)
 }
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

@@ -29,7 +29,7 @@ mod disk;
 mod drive;
 mod era;
 mod erasure;
-pub mod guard;
+mod guard;
 mod holders;
 mod ids;
 mod log;
@@ -43,6 +43,7 @@ pub use committed::{Committed, LogPosition};
 pub use config::{BootError, Config, DiskEntry, DiskImage, MAX_PAYLOAD, MIN_FRAME};
 pub use disk::BootReport;
 pub use era::{Position, Start, StartError};
+pub use guard::Refusal;
 pub use ids::{MAX_NODE, NodeId, ReplicaId};
 pub use output::{
     Applied, CompactError, Event, Halt, Install, Output, Persist, PersistOp, ProposeError,

@@ -235,7 +235,7 @@ pub enum ReplicaEvent {
         /// Who sent it.
         from: NodeId,
         /// Why.
-        reason: crate::guard::Refusal,
+        reason: crate::Refusal,
     },
     /// The disk was not believed.
     Disk(crate::BootReport),

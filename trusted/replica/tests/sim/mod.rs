@@ -768,15 +768,26 @@ impl Sim {
         Ok(proposed)
     }
 
-    /// Proposes at the leader and waits for the release.
+    /// Proposes at the leader and waits for the release; again if the leader changed meanwhile.
     pub fn commit_one(&mut self) -> u64 {
-        self.until("a leader serves", 30_000, |s| s.leader().is_some());
-        let leader = self.leader().unwrap();
-        let at = self.propose(leader).unwrap();
-        self.until("the proposal is released", 10_000, |s| {
-            s.released.contains_key(&at.index)
-        });
-        at.index
+        for _ in 0..5 {
+            self.until("a leader serves", 30_000, |s| s.leader().is_some());
+            let leader = self.leader().unwrap();
+            let Ok(at) = self.propose(leader) else {
+                continue;
+            };
+            let still_leads = |s: &Self| {
+                s.replica(leader)
+                    .is_some_and(|r| r.role() == Role::Leader && r.term() == at.term)
+            };
+            self.until("the proposal is released", 10_000, |s| {
+                s.released.contains_key(&at.index) || !still_leads(s)
+            });
+            if still_leads(self) {
+                return at.index;
+            }
+        }
+        panic!("no leader stays\n{}", self.describe());
     }
 
     pub fn compact(&mut self, n: u8) -> Result<u64, CompactError> {
