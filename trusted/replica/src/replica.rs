@@ -203,8 +203,10 @@ impl Replica {
                 bytes: body.len() as u64,
             });
         }
-        let mut snapshot = Snapshot::default();
-        snapshot.data = body.into();
+        let mut snapshot = Snapshot {
+            data: body.into(),
+            ..Snapshot::default()
+        };
         let conf = log.seats.to_conf();
         let meta = snapshot.mut_metadata();
         (meta.index, meta.term) = (index, term);
@@ -387,9 +389,11 @@ impl Replica {
 
     /// A log without entries, for a process that was let in and waits for a snapshot.
     pub(crate) fn empty_log(seats: Seats, term: u64) -> Log {
-        let mut hard = HardState::default();
         // A node at term 0 that refuses a pre-vote kills the library.
-        hard.term = term.max(1);
+        let hard = HardState {
+            term: term.max(1),
+            ..HardState::default()
+        };
         Log::new(Base::default(), Vec::new(), seats, hard)
     }
 

@@ -192,14 +192,16 @@ impl Change {
         let mut change = ConfChangeV2::default();
         let mut singles = Vec::new();
         for (step, id) in &self.steps {
-            let mut single = ConfChangeSingle::default();
-            single.change_type = match step {
+            let change_type = match step {
                 Step::AddLearner => ConfChangeType::AddLearnerNode,
                 Step::AddVoter => ConfChangeType::AddNode,
                 Step::Remove => ConfChangeType::RemoveNode,
             };
-            single.node_id = *id;
-            singles.push(single);
+            singles.push(ConfChangeSingle {
+                change_type,
+                node_id: *id,
+                ..ConfChangeSingle::default()
+            });
         }
         if singles.len() > 1 {
             // `Auto` leaves by itself, but later, and only under a leader that lived through it.
