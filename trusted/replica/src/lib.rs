@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::field_reassign_with_default))]
 
 extern crate alloc;
 
