@@ -1,1 +1,21 @@
-//! (empty)
+//! A fleet in one thread, one seed, virtual time. The host is the adversary.
+//!
+//! * **What it is.** The real vaults and the real client protocol, with everything between them
+//!   simulated: networks that drop, delay, repeat and cut, hosts that crash, restore old disks, lie
+//!   about the time and replay what they saw, users who type wrong passwords.
+//! * **What it may assume.** Nothing of the system: its own oracle counts, by the client's side of
+//!   every exchange and by what is really on the disks.
+//! * **What it must never do.** Depend on anything but its seed. A run repeats to the byte.
+
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod disk;
+pub mod fleet;
+pub mod hardware;
+pub mod oracle;
+pub mod plan;
+pub mod world;
+
+pub use plan::Plan;
+pub use world::{Report, World};

@@ -1,0 +1,170 @@
+//! Hardware of a simulated node: deterministic, with a clock that its host may set.
+
+use chacha20::{
+    ChaCha20Rng,
+    rand_core::{Rng as _, SeedableRng as _},
+};
+use ed25519_dalek::{Signer as _, SigningKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha512;
+use std::{cell::RefCell, rc::Rc};
+use strongroom_hardware::{Cell, Clock, Counter, Entropy, HardwareError, Keys};
+use zeroize::Zeroizing;
+
+/// Time as the world tells it.
+#[derive(Debug, Default)]
+pub struct WorldClock {
+    /// Milliseconds since the world began.
+    pub now_ms: u64,
+}
+
+/// What a node keeps across its processes.
+#[derive(Debug)]
+pub struct NodeHardware {
+    /// Seeds of this node's own keys.
+    pub identity: [u8; 32],
+    /// X25519.
+    pub link: [u8; 32],
+    /// What it seals under.
+    pub sealing_root: [u8; 32],
+    /// The overwritable cell.
+    pub cell: RefCell<Vec<u8>>,
+    /// How far the host has put this node's wall clock from the truth.
+    pub skew_ms: RefCell<i64>,
+}
+
+/// The fleet's secrets, on every node.
+#[derive(Debug)]
+pub struct FleetSecrets {
+    /// X-Wing.
+    pub hpke_seed: [u8; 32],
+    /// OPRF seed of keyset 1.
+    pub oprf_seed: [u8; 64],
+    /// OPAQUE key of keyset 1.
+    pub server_private: [u8; 32],
+    /// PRF for stand-ins.
+    pub fake_key: [u8; 32],
+}
+
+/// The hardware of one process.
+pub struct SimHardware {
+    node: Rc<NodeHardware>,
+    fleet: Rc<FleetSecrets>,
+    clock: Rc<RefCell<WorldClock>>,
+    rng: ChaCha20Rng,
+}
+
+/// The wall clock at which every world begins.
+pub const EPOCH_MS: u64 = 1_800_000_000_000;
+
+impl SimHardware {
+    /// A new process of a node.
+    pub fn new(
+        node: Rc<NodeHardware>,
+        fleet: Rc<FleetSecrets>,
+        clock: Rc<RefCell<WorldClock>>,
+        seed: [u8; 32],
+    ) -> Self {
+        Self {
+            node,
+            fleet,
+            clock,
+            rng: ChaCha20Rng::from_seed(seed),
+        }
+    }
+}
+
+impl Keys for SimHardware {
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], HardwareError> {
+        Ok(SigningKey::from_bytes(&self.node.identity)
+            .sign(message)
+            .to_bytes())
+    }
+
+    fn identity_public(&self) -> [u8; 32] {
+        SigningKey::from_bytes(&self.node.identity)
+            .verifying_key()
+            .to_bytes()
+    }
+
+    fn link_secret(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        Ok(Zeroizing::new(self.node.link))
+    }
+
+    fn sealing_root(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        Ok(Zeroizing::new(self.node.sealing_root))
+    }
+
+    fn hpke_seed(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        Ok(Zeroizing::new(self.fleet.hpke_seed))
+    }
+
+    fn record_key_material(
+        &self,
+        keyset: u32,
+        credential_identifier: &[u8; 72],
+    ) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        if keyset != 1 {
+            return Err(HardwareError::NoKey);
+        }
+        let mut mac = Hmac::<Sha512>::new_from_slice(&self.fleet.oprf_seed)
+            .map_err(|_| HardwareError::Broken)?;
+        mac.update(credential_identifier);
+        mac.update(b"OprfKey\x01");
+        let mut material = Zeroizing::new([0; 32]);
+        material.copy_from_slice(&mac.finalize().into_bytes()[..32]);
+        Ok(material)
+    }
+
+    fn server_private(&self, keyset: u32) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        if keyset == 1 {
+            Ok(Zeroizing::new(self.fleet.server_private))
+        } else {
+            Err(HardwareError::NoKey)
+        }
+    }
+
+    fn fake_key(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        Ok(Zeroizing::new(self.fleet.fake_key))
+    }
+}
+
+impl Cell for SimHardware {
+    fn read(&self) -> Result<Zeroizing<Vec<u8>>, HardwareError> {
+        Ok(Zeroizing::new(self.node.cell.borrow().clone()))
+    }
+
+    fn overwrite(&mut self, bytes: &[u8]) -> Result<(), HardwareError> {
+        *self.node.cell.borrow_mut() = bytes.to_vec();
+        Ok(())
+    }
+}
+
+impl Counter for SimHardware {
+    fn value(&self) -> Option<u64> {
+        None
+    }
+
+    fn advance(&mut self) -> Result<u64, HardwareError> {
+        Err(HardwareError::Unavailable)
+    }
+}
+
+impl Entropy for SimHardware {
+    fn seed(&mut self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        self.rng.fill_bytes(seed.as_mut_slice());
+        Ok(seed)
+    }
+}
+
+impl Clock for SimHardware {
+    fn monotonic_ms(&self) -> u64 {
+        self.clock.borrow().now_ms
+    }
+
+    fn wall_ms(&self) -> u64 {
+        let truth = EPOCH_MS + self.clock.borrow().now_ms;
+        truth.saturating_add_signed(*self.node.skew_ms.borrow())
+    }
+}

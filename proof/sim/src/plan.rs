@@ -1,0 +1,115 @@
+//! What one seed does to a fleet: drawn once, before anything happens.
+
+use chacha20::{
+    ChaCha20Rng,
+    rand_core::{Rng as _, SeedableRng as _},
+};
+use strongroom_manifest::Policy;
+
+/// The shape of one run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// Nodes in the fleet.
+    pub nodes: u8,
+    /// Users.
+    pub users: usize,
+    /// How long faults go on, in virtual milliseconds.
+    pub faults_ms: u64,
+    /// Mean time between two faults.
+    pub fault_every_ms: u64,
+    /// Frames between vaults that are lost, in thousandths.
+    pub loss: u64,
+    /// Frames between vaults that arrive twice, in thousandths.
+    pub repeat: u64,
+    /// Longest time that a frame takes.
+    pub delay_ms: u64,
+    /// Answers that are lost after they left a vault, in thousandths.
+    pub lost_answers: u64,
+    /// Crashes right between a durable step and the next, in thousandths of all such steps.
+    pub crash_at_step: u64,
+    /// Users in a hundred who type only wrong passwords until the record is gone.
+    pub forgetful: u64,
+    /// The budget.
+    pub policy: Policy,
+}
+
+/// Numbers from a seed.
+pub struct Dice(pub ChaCha20Rng);
+
+impl Dice {
+    /// Dice of a seed and a purpose.
+    pub fn new(seed: u64, purpose: u8) -> Self {
+        let mut bytes = [purpose; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        Self(ChaCha20Rng::from_seed(bytes))
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        if bound == 0 {
+            0
+        } else {
+            self.0.next_u64() % bound
+        }
+    }
+
+    /// True in `thousandths` of a thousand cases.
+    pub fn chance(&mut self, thousandths: u64) -> bool {
+        self.below(1_000) < thousandths
+    }
+
+    /// 32 bytes.
+    pub fn bytes(&mut self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        self.0.fill_bytes(&mut bytes);
+        bytes
+    }
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn of(seed: u64) -> Self {
+        let mut dice = Dice::new(seed, 1);
+        Self {
+            seed,
+            nodes: 7,
+            users: usize::try_from(4 + dice.below(8)).unwrap_or(4),
+            faults_ms: 20_000 + dice.below(40_000),
+            fault_every_ms: 500 + dice.below(3_000),
+            loss: dice.below(60),
+            repeat: dice.below(60),
+            delay_ms: 1 + dice.below(25),
+            lost_answers: dice.below(150),
+            crash_at_step: dice.below(8),
+            forgetful: 20,
+            policy: Self::policy(),
+        }
+    }
+
+    /// A run without faults.
+    pub fn calm(seed: u64, users: usize) -> Self {
+        Self {
+            users,
+            faults_ms: 0,
+            loss: 0,
+            repeat: 0,
+            delay_ms: 1,
+            lost_answers: 0,
+            crash_at_step: 0,
+            forgetful: 0,
+            ..Self::of(seed)
+        }
+    }
+
+    /// The standard counts, with waits and windows that fit into a minute.
+    pub fn policy() -> Policy {
+        let mut policy = Policy::standard().with_waits_divided_by(100_000);
+        policy.open_ms = 8_000;
+        policy.pending_ms = 8_000;
+        policy.fresh_ms = 8_000;
+        policy.compact_ms = 4_000;
+        policy
+    }
+}

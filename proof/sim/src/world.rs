@@ -1,0 +1,350 @@
+//! The world: one queue of events, everything else follows.
+
+mod faults;
+mod hosts;
+mod users;
+
+use crate::{
+    client::User,
+    disk::Disk,
+    fleet::Ceremony,
+    hardware::{EPOCH_MS, SimHardware, WorldClock},
+    oracle::{Broken, Oracle},
+    plan::{Dice, Plan},
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
+};
+use strongroom_vault::Vault;
+use strongroom_wire::process::{Health, PersistOp};
+
+/// Consensus ticks, in milliseconds.
+pub(crate) const TICK_MS: u64 = 20;
+/// A user whose answer does not come tries again after this long.
+const PATIENCE_MS: u64 = 1_500;
+/// Faults have stopped, everything is up: by then everybody must be done.
+const CALM_MS: u64 = 120_000;
+
+pub(crate) enum Event {
+    Tick {
+        node: usize,
+        process: u64,
+    },
+    Frame {
+        from: u8,
+        to: usize,
+        bytes: Vec<u8>,
+    },
+    Persisted {
+        node: usize,
+        process: u64,
+        number: u64,
+        ops: Vec<PersistOp>,
+    },
+    Request {
+        node: usize,
+        user: usize,
+        frame_number: u64,
+        ticket: Vec<u8>,
+        frame: Vec<u8>,
+    },
+    Answer {
+        user: usize,
+        frame_number: u64,
+        reply: Vec<u8>,
+        held: Vec<u64>,
+        forged: bool,
+    },
+    Wake {
+        user: usize,
+    },
+    Timeout {
+        user: usize,
+        frame_number: u64,
+    },
+    Fault,
+    Watch,
+}
+
+pub(crate) struct Node {
+    pub(crate) vault: Option<Vault<SimHardware>>,
+    pub(crate) process: u64,
+    pub(crate) disk: Disk,
+    /// Booted from a disk that is not today's and not yet given a snapshot by the fleet.
+    pub(crate) doubtful: bool,
+    pub(crate) health: Option<Health>,
+    /// Requests under way at this host: whose they are.
+    pub(crate) requests: BTreeMap<u64, (usize, u64)>,
+    pub(crate) next_request: u64,
+    pub(crate) unsynced: VecDeque<u64>,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// Virtual milliseconds.
+    pub virtual_ms: u64,
+    /// Events that happened.
+    pub events: u64,
+    /// Answers that users took.
+    pub answers: u64,
+    /// Recoveries that brought the key back.
+    pub recoveries: u64,
+    /// Records destroyed by wrong passwords.
+    pub locked: u64,
+    /// Processes that were killed.
+    pub crashes: u64,
+    /// Start statements after genesis.
+    pub cold_starts: u64,
+    /// Processes that stopped themselves.
+    pub halts: u64,
+    /// Promises that were broken.
+    pub broken: Vec<Broken>,
+    /// SHA-256 over every event: a run repeats to the byte.
+    pub digest: [u8; 32],
+}
+
+/// One run.
+pub struct World {
+    pub(crate) plan: Plan,
+    pub(crate) dice: Dice,
+    pub(crate) clock: Rc<RefCell<WorldClock>>,
+    pub(crate) ceremony: Ceremony,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) users: Vec<User>,
+    pub(crate) scripts: Vec<users::Script>,
+    pub(crate) oracle: Oracle,
+    pub(crate) queue: BTreeMap<(u64, u64), Event>,
+    pub(crate) sequence: u64,
+    /// Pairs of nodes, directed, between which nothing passes.
+    pub(crate) cut: BTreeSet<(u8, u8)>,
+    /// Frames and requests that hosts kept, to deliver again.
+    pub(crate) kept: VecDeque<(u8, usize, Vec<u8>)>,
+    pub(crate) ready_ms: u64,
+    pub(crate) report: Report,
+    digest: [u8; 32],
+    trace: bool,
+}
+
+impl World {
+    /// A fleet that has had its genesis, and users who have not enrolled.
+    pub fn new(plan: Plan) -> Self {
+        let mut dice = Dice::new(plan.seed, 2);
+        let ceremony = Ceremony::new(&mut dice.0, plan.nodes, plan.policy.clone());
+        let clock = Rc::new(RefCell::new(WorldClock { now_ms: 1 }));
+        let nodes = (0..plan.nodes).map(|_| Node {
+            vault: None,
+            process: 0,
+            disk: Disk::default(),
+            doubtful: false,
+            health: None,
+            requests: BTreeMap::new(),
+            next_request: 0,
+            unsynced: VecDeque::new(),
+        });
+        let mut oracle = Oracle::default();
+        let users: Vec<User> = (0..plan.users)
+            .map(|n| User::new(&ceremony.manifest, n, EPOCH_MS, dice.bytes()))
+            .collect();
+        for user in &users {
+            oracle.guard_secret(user.backup_key.as_bytes());
+            oracle.guard_secret(user.password.as_bytes());
+        }
+        let scripts = (0..plan.users)
+            .map(|_| users::Script::draw(&mut dice, plan.forgetful))
+            .collect();
+        let report = Report {
+            seed: plan.seed,
+            virtual_ms: 0,
+            events: 0,
+            answers: 0,
+            recoveries: 0,
+            locked: 0,
+            crashes: 0,
+            cold_starts: 0,
+            halts: 0,
+            broken: Vec::new(),
+            digest: [0; 32],
+        };
+        let mut world = Self {
+            nodes: nodes.collect(),
+            plan,
+            dice,
+            clock,
+            ceremony,
+            users,
+            scripts,
+            oracle,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            cut: BTreeSet::new(),
+            kept: VecDeque::new(),
+            ready_ms: 0,
+            report,
+            digest: [0; 32],
+            trace: std::env::var_os("STRONGROOM_SIM_TRACE").is_some(),
+        };
+        world.genesis();
+        world
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.borrow().now_ms
+    }
+
+    pub(crate) fn at(&mut self, after_ms: u64, event: Event) {
+        self.sequence += 1;
+        let at = (self.now() + after_ms, self.sequence);
+        self.queue.insert(at, event);
+    }
+
+    pub(crate) fn majority(&self) -> usize {
+        self.nodes.len() / 2 + 1
+    }
+
+    pub(crate) fn say(&self, text: impl FnOnce() -> String) {
+        if self.trace {
+            println!("{:>8} {}", self.now(), text());
+        }
+    }
+
+    fn genesis(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.boot(node);
+        }
+        self.ceremony_with(&|_| true);
+        let faulty = self.plan.faults_ms > 0;
+        if faulty {
+            self.at(1_000, Event::Fault);
+        }
+        self.at(1_000, Event::Watch);
+        for user in 0..self.users.len() {
+            let after = 500 + self.dice.below(3_000);
+            self.at(after, Event::Wake { user });
+        }
+    }
+
+    /// Whether faults still happen.
+    pub(crate) fn faulty(&self) -> bool {
+        self.now() < self.plan.faults_ms
+    }
+
+    /// Runs until everybody is done, or until it is plain that somebody never will be.
+    pub fn run(mut self) -> Report {
+        let end = self.plan.faults_ms + CALM_MS;
+        let mut calmed = false;
+        while let Some(((at, sequence), event)) = self.queue.pop_first() {
+            self.clock.borrow_mut().now_ms = at;
+            if !calmed && !self.faulty() {
+                calmed = true;
+                self.calm_down();
+            }
+            self.note(sequence, &event);
+            self.handle(event);
+            self.report.events += 1;
+            if !self.oracle.broken.is_empty() || at > end {
+                break;
+            }
+            if calmed && self.scripts.iter().all(users::Script::is_done) {
+                break;
+            }
+        }
+        self.finish()
+    }
+
+    fn finish(mut self) -> Report {
+        for user in 0..self.users.len() {
+            let done = self.scripts[user].is_done();
+            let story = format!(
+                "user {user} is not done {} ms after the last fault: {:?}",
+                self.now().saturating_sub(self.plan.faults_ms),
+                self.scripts[user]
+            );
+            if self.oracle.broken.is_empty() {
+                self.oracle.inv8_kept(done, story);
+            }
+        }
+        for node in &self.nodes {
+            for bytes in node.disk.today().bytes() {
+                self.oracle.inv10_secret_in("a disk", bytes);
+            }
+        }
+        self.report.virtual_ms = self.now();
+        self.report.recoveries = self.users.iter().map(|user| user.recoveries).sum();
+        self.report.locked = self.users.iter().filter(|user| user.locked).count() as u64;
+        self.report.broken = self.oracle.broken;
+        self.report.digest = self.digest;
+        self.report
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Tick { node, process } => self.tick(node, process),
+            Event::Frame { from, to, bytes } => self.deliver(from, to, bytes),
+            Event::Persisted {
+                node,
+                process,
+                number,
+                ops,
+            } => {
+                self.persisted(node, process, number, &ops);
+            }
+            Event::Request {
+                node,
+                user,
+                frame_number,
+                ticket,
+                frame,
+            } => {
+                self.request(node, user, frame_number, ticket, frame);
+            }
+            Event::Answer {
+                user,
+                frame_number,
+                reply,
+                held,
+                forged,
+            } => {
+                self.answer(user, frame_number, &reply, &held, forged);
+            }
+            Event::Wake { user } => self.wake(user),
+            Event::Timeout { user, frame_number } => {
+                if self.users[user].frame_number == frame_number {
+                    self.send(user);
+                }
+            }
+            Event::Fault => self.fault(),
+            Event::Watch => self.watch(),
+        }
+    }
+
+    /// Extends the run's digest: two runs of one seed give one digest.
+    fn note(&mut self, sequence: u64, event: &Event) {
+        let (kind, what): (u64, &[u8]) = match event {
+            Event::Tick { .. } => return,
+            Event::Frame { bytes, .. } => (1, bytes),
+            Event::Persisted { .. } => (2, &[]),
+            Event::Request { frame, .. } => (3, frame),
+            Event::Answer { reply, .. } => (4, reply),
+            Event::Wake { .. } => (5, &[]),
+            Event::Timeout { .. } => (6, &[]),
+            Event::Fault => (7, &[]),
+            Event::Watch => (8, &[]),
+        };
+        self.digest = strongroom_wire::Framed::new("strongroom/sim/v1")
+            .bytes(&self.digest)
+            .number(self.now())
+            .number(sequence)
+            .number(kind)
+            .bytes(what)
+            .digest();
+    }
+}
+
+pub(crate) const fn patience_ms() -> u64 {
+    PATIENCE_MS
+}
