@@ -1,0 +1,108 @@
+//! The same frame again, until an answer comes or patience ends.
+
+use crate::transport::{CarryCode, CarryError, Retry, Transport};
+use core::fmt;
+use std::time::Duration;
+use strongroom_protocol::OutgoingFrame;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For all tries of one frame.
+    pub deadline: Duration,
+    /// For one try.
+    pub one_try: Duration,
+    /// Tries of one frame, at most.
+    pub tries: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(20),
+            one_try: Duration::from_secs(10),
+            tries: 5,
+        }
+    }
+}
+
+/// No answer came, after all tries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    /// The last failure.
+    pub last: CarryError,
+    /// Whether a vault may have the frame all the same, from any of the tries.
+    pub may_have_arrived: bool,
+    /// How often it was tried.
+    pub tries: u32,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.last)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// An answer, and whether an earlier try may have had the effect already.
+pub(crate) struct Carried {
+    pub(crate) answer: Vec<u8>,
+    pub(crate) repeated: bool,
+}
+
+/// Carries one frame. A vault that sees it twice does once what it asks, and answers twice.
+pub(crate) async fn carry<T: Transport>(
+    transport: &T,
+    frame: &OutgoingFrame,
+    patience: &Patience,
+) -> Result<Carried, Unavailable> {
+    let end = Instant::now() + patience.deadline;
+    let mut may_have_arrived = false;
+    let mut tries = 0;
+    let mut pause = Duration::from_millis(100);
+    loop {
+        tries += 1;
+        let left = end.saturating_duration_since(Instant::now());
+        let tried = timeout(patience.one_try.min(left), transport.carry(frame)).await;
+        let last = match tried {
+            Ok(Ok(answer)) => {
+                return Ok(Carried {
+                    answer,
+                    repeated: may_have_arrived,
+                });
+            }
+            Ok(Err(error)) => error,
+            Err(_) => too_late(),
+        };
+        may_have_arrived |= last.may_have_arrived;
+        let wait = match last.retry {
+            Retry::Never => None,
+            Retry::Now => Some(pause),
+            Retry::After(wait) => Some(wait.max(pause)),
+        };
+        pause = pause.saturating_mul(2);
+        let goes_on = |wait: &Duration| tries < patience.tries && Instant::now() + *wait < end;
+        match wait.filter(goes_on) {
+            Some(wait) => sleep(wait).await,
+            None => {
+                return Err(Unavailable {
+                    last,
+                    may_have_arrived,
+                    tries,
+                });
+            }
+        }
+    }
+}
+
+fn too_late() -> CarryError {
+    CarryError {
+        code: CarryCode::Timeout,
+        detail: "no answer in time".to_owned(),
+        may_have_arrived: true,
+        retry: Retry::Now,
+        request_id: None,
+    }
+}
