@@ -53,6 +53,7 @@ impl Authority {
 
 /// What to do when the account has a record already.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and short-lived")]
 pub enum IfOccupied {
     /// Stop with [`SdkError::Occupied`].
     Stop,
