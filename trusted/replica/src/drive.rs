@@ -188,6 +188,8 @@ impl Replica {
                 break;
             }
         }
+        let wanted = self.raft.as_ref().is_some_and(|r| r.store().take_wanted());
+        self.out.snapshot_wanted |= wanted && self.acts();
         self.release();
         self.notice();
     }
@@ -238,9 +240,6 @@ impl Replica {
         raft.advance_append_async(ready);
         if !installs {
             raft.advance_apply_to(self.applied);
-        }
-        if raft.store().take_wanted() {
-            self.out.snapshot_wanted = true;
         }
     }
 
