@@ -84,8 +84,13 @@ impl Plan {
             lost_answers: dice.below(150),
             crash_at_step: dice.below(8),
             forgetful: 20,
-            policy: Self::policy(),
+            policy: Self::policy(if dice.chance(500) { 8_000 } else { 300_000 }),
         }
+    }
+
+    /// Whether attempts outlive every outage of a run, so that an honest user loses none at all.
+    pub const fn attempts_outlive_outages(&self) -> bool {
+        self.policy.open_ms > 200_000
     }
 
     /// A run without faults.
@@ -104,9 +109,9 @@ impl Plan {
     }
 
     /// The standard counts, with waits and windows that fit into a minute.
-    pub fn policy() -> Policy {
+    pub fn policy(open_ms: u64) -> Policy {
         let mut policy = Policy::standard().with_waits_divided_by(100_000);
-        policy.open_ms = 8_000;
+        policy.open_ms = open_ms;
         policy.pending_ms = 8_000;
         policy.fresh_ms = 8_000;
         policy.compact_ms = 4_000;

@@ -83,6 +83,10 @@ impl World {
             }
             self.outputs(*node, outputs);
         }
+        // A disk that holds nothing tells custodians nothing, unless nobody's holds anything yet.
+        if positions.iter().any(|p| p.position.last_index > 0) {
+            positions.retain(|p| p.position.last_index > 0);
+        }
         if positions.len() < self.majority() {
             return;
         }

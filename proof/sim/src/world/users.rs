@@ -2,7 +2,7 @@
 
 use super::{Event, World, patience_ms};
 use crate::{client::Learned, hardware::EPOCH_MS, plan::Dice};
-use strongroom_protocol::{ProtocolError, Refusal, Voucher};
+use strongroom_protocol::{ProtocolError, Refusal, Voucher, WaitReason};
 use strongroom_wire::{relay::reply_from_bytes, response::Failure};
 
 /// What a user still wants to do.
@@ -165,8 +165,12 @@ impl World {
                 self.signed(user, frame_number, &by, held);
                 self.got_nothing(user, why);
             }
-            Learned::Wait(by, _, until_ms) => {
+            Learned::Wait(by, reason, until_ms) => {
                 self.signed(user, frame_number, &by, held);
+                if reason == WaitReason::Year {
+                    // Spent, by wrong passwords and what cold starts debited: the record stays.
+                    self.scripts[user].steps.clear();
+                }
                 let wait = until_ms.saturating_sub(EPOCH_MS + self.now());
                 self.rest(user, wait + 5);
             }
@@ -181,9 +185,11 @@ impl World {
             .inv8_kept(same, format!("user {user} got another key back"));
         let wrong = core::mem::take(&mut self.users[user].wrong_since_success);
         // No honest user loses an attempt: what the receipt counts is what the user mistyped. An
-        // attempt whose answer was never seen may be among them, and was mistyped too.
-        let story = format!("user {user}: {failures} failures signed, {wrong} were typed");
-        self.oracle.inv8_kept(failures <= wrong, story);
+        // attempt that closed while the fleet was down is charged again when it is made again.
+        if self.plan.attempts_outlive_outages() {
+            let story = format!("user {user}: {failures} failures signed, {wrong} were typed");
+            self.oracle.inv8_kept(failures == wrong, story);
+        }
         self.step_done(user);
     }
 
