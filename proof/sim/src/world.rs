@@ -2,6 +2,7 @@
 
 mod faults;
 mod hosts;
+mod probe;
 mod users;
 
 use crate::{
@@ -128,6 +129,8 @@ pub struct World {
     pub(crate) report: Report,
     digest: [u8; 32],
     trace: bool,
+    /// The answer to a probe.
+    pub(crate) probed: Option<Vec<u8>>,
 }
 
 impl World {
@@ -187,6 +190,7 @@ impl World {
             report,
             digest: [0; 32],
             trace: std::env::var_os("STRONGROOM_SIM_TRACE").is_some(),
+            probed: None,
         };
         world.genesis();
         world
@@ -281,7 +285,7 @@ impl World {
         self.report
     }
 
-    fn handle(&mut self, event: Event) {
+    pub(crate) fn handle(&mut self, event: Event) {
         match event {
             Event::Tick { node, process } => self.tick(node, process),
             Event::Frame { from, to, bytes } => self.deliver(from, to, bytes),

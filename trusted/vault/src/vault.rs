@@ -130,6 +130,12 @@ impl<H: Hardware> Vault<H> {
         self.incarnation.as_u64()
     }
 
+    /// The replicated state with its salts, for tests that look for what must not be there.
+    #[cfg(feature = "danger_inspect")]
+    pub const fn danger_state(&self) -> &State {
+        &self.state
+    }
+
     /// Why this process has stopped for good, if it has.
     pub const fn halted(&self) -> Option<(u16, &'static str)> {
         self.halted

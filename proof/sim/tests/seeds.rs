@@ -1,0 +1,26 @@
+//! Whole runs.
+
+use strongroom_sim::{Plan, World};
+
+#[test]
+fn a_run_repeats_to_the_byte() {
+    let first = World::new(Plan::of(7)).run();
+    assert_eq!(World::new(Plan::of(7)).run(), first);
+    assert_ne!(World::new(Plan::of(8)).run().digest, first.digest);
+}
+
+#[test]
+fn a_calm_fleet_serves_everybody() {
+    let report = World::new(Plan::calm(1, 12)).run();
+    assert_eq!(report.broken, []);
+    assert!(report.recoveries >= 24, "{report:?}");
+    assert_eq!(report.crashes, 0);
+}
+
+#[test]
+fn inv1_to_inv10_hold_under_a_hostile_host() {
+    for seed in 1_000..1_012 {
+        let report = World::new(Plan::of(seed)).run();
+        assert_eq!(report.broken, [], "seed {seed}");
+    }
+}
