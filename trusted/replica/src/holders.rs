@@ -140,4 +140,14 @@ mod tests {
         waiting.release(2, 9, 9, &mut out);
         assert_eq!(out.len(), 2);
     }
+
+    #[test]
+    fn inv2_what_was_proposed_in_another_term_is_never_released() {
+        let mut waiting = Waiting::default();
+        waiting.push(1, 2, 3);
+        let mut out = Vec::new();
+        waiting.release(4, 9, 9, &mut out);
+        waiting.release(2, 9, 9, &mut out);
+        assert!(out.is_empty() && waiting.is_empty());
+    }
 }

@@ -319,4 +319,16 @@ mod tests {
         );
         assert!(log.compact(9).is_none());
     }
+
+    #[test]
+    fn inv8_a_snapshot_older_than_the_newest_change_of_seats_is_not_given() {
+        // It would not name the new process, whose disk may hold more than it does.
+        let mut log = log();
+        let mut snapshot = Snapshot::default();
+        snapshot.mut_metadata().index = 3;
+        log.offer(snapshot, 0);
+        assert!(log.snapshot(0, 1).is_ok() && !log.take_wanted());
+        log.reseat(4, Seats::default());
+        assert!(log.snapshot(0, 1).is_err() && log.take_wanted());
+    }
 }

@@ -307,6 +307,51 @@ fn inv5_a_second_process_of_a_node_stops_the_first() {
 }
 
 #[test]
+fn inv5_a_leader_stops_when_a_second_process_of_its_node_is_admitted() {
+    // A host that forks the leader's node. The first process leads on and hears everything; it admits the second, and
+    // must stop the moment it reads that.
+    let mut sim = Sim::fleet(18, Weather::CALM);
+    sim.commit_one();
+    let n = sim.leader().unwrap();
+    let mut first = sim.at(n).replica.take().unwrap();
+    let id = first.id();
+    sim.boot(n, WhichDisk::Todays);
+    sim.overheard = Some(Vec::new());
+    let mut halted = None;
+    for _ in 0..400 {
+        sim.run(20);
+        let mut events = vec![strongroom_replica::Event::Tick];
+        for (from, to, bytes) in std::mem::take(sim.overheard.as_mut().unwrap()) {
+            if to == id
+                || (to.is_placeholder() && to.node() == id.node())
+                || from.node() == id.node()
+            {
+                events.push(strongroom_replica::Event::Peer { from, bytes });
+            }
+        }
+        while let Some(event) = events.pop() {
+            let out = first.step(sim.now, event);
+            halted = halted.or(out.halted);
+            assert!(halted.is_none() || (out.messages.is_empty() && out.released.is_empty()));
+            for (to, bytes) in out.messages {
+                sim.feed(
+                    to.node().number(),
+                    strongroom_replica::Event::Peer { from: id, bytes },
+                );
+            }
+            if let Some(persist) = out.persist {
+                events.push(strongroom_replica::Event::Persisted {
+                    number: persist.number,
+                });
+            }
+        }
+    }
+    assert_eq!(halted, Some(Halt::Superseded));
+    sim.until("the second takes the seat", 30_000, Sim::all_vote);
+    sim.commit_one();
+}
+
+#[test]
 fn inv4_the_double_vote_of_a_rolled_back_node_does_not_happen() {
     // Design §5: 7 votes for C in term t, is rolled back, and would vote for C' in the same t. Here every disk state
     // that node 7 ever had comes back, at every moment around an election, and node 7 is always a new process.
