@@ -83,9 +83,7 @@ fn inv5_a_minority_is_silent_and_a_cold_start_brings_the_fleet_back() {
 #[test]
 fn a_process_that_restarts_votes_again_only_as_a_new_incarnation() {
     let mut world = World::calm(3);
-    let before: Vec<u64> = (0..7)
-        .filter_map(|n| world.health(n).map(|h| h.incarnation))
-        .collect();
+    let before = world.vault(2).map(|vault| vault.incarnation());
     world.revive(2, Restore::Today);
     assert!(world.pump(20_000, |world| {
         world
