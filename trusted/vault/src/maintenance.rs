@@ -15,6 +15,8 @@ use strongroom_wire::{
 
 /// Ticks between two beats.
 const BEAT_TICKS: u64 = 5;
+/// Ticks until a compaction that was put off is tried again.
+const RETRY_TICKS: u64 = 20;
 /// How often the host is told how its vault is.
 const HEALTH_MS: u64 = 250;
 /// Entries after which the log is compacted even before its time.
@@ -185,7 +187,13 @@ impl<H: Hardware> Vault<H> {
         };
         match replica.compact(index, state, salts) {
             Ok(()) => self.compacted_index = index,
-            Err(error) => self.event(format!("compaction put off: {error:?}")),
+            Err(error) => {
+                // It comes again soon, not after another whole interval.
+                let again_ms = self.tick_ms.saturating_mul(RETRY_TICKS);
+                let interval_ms = self.manifest.policy.compact_ms;
+                self.compacted_ms = now_ms.saturating_add(again_ms).saturating_sub(interval_ms);
+                self.event(format!("compaction put off: {error:?}"));
+            }
         }
     }
 

@@ -125,10 +125,7 @@ impl<H: Hardware> Vault<H> {
             return;
         }
         for (to, bytes) in output.messages {
-            let frames = self
-                .links
-                .send(to.as_u64(), &peers::replica_message(&bytes));
-            self.send_frames(to.as_u64(), frames);
+            self.send_replica_message(to, &bytes);
         }
         if let Some(persist) = output.persist {
             let ops = persist.ops.into_iter().map(host_op).collect();
@@ -159,6 +156,21 @@ impl<H: Hardware> Vault<H> {
             // Their entries may be committed by the next leader, or not: nobody here can tell.
             self.fail_waiting(now_ms);
         }
+    }
+
+    /// A process that wants to join does not know its peers' incarnations: it addresses a node, and
+    /// the message goes to whichever process of that node the link reaches.
+    fn send_replica_message(&mut self, to: ReplicaId, bytes: &[u8]) {
+        let to = if to.is_placeholder() {
+            match self.links.process_of(to.node().number()) {
+                Some(process) => process,
+                None => return,
+            }
+        } else {
+            to.as_u64()
+        };
+        let frames = self.links.send(to, &peers::replica_message(bytes));
+        self.send_frames(to, frames);
     }
 
     fn install(&mut self, install: Install) {
