@@ -26,20 +26,16 @@ const READY_PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 const DAY_MS: u64 = 24 * 3_600_000;
 
-/// Waits until each running node's vault has said something; an error if a process dies.
-pub(crate) fn wait_for_vaults(layout: &Layout, state: &State) -> Result<Vec<NodeView>, DevError> {
-    let started: Vec<u8> = status::look_at_all(layout, state)
-        .iter()
-        .filter(|view| view.runs())
-        .map(|view| view.node)
-        .collect();
+/// Waits until the vault of each running node has said something. The `expected` must run.
+pub(crate) fn wait_for_vaults(
+    layout: &Layout,
+    state: &State,
+    expected: &[u8],
+) -> Result<Vec<NodeView>, DevError> {
     let end = Instant::now() + BOOT_PATIENCE;
     loop {
         let views = status::look_at_all(layout, state);
-        let dead = |view: &&NodeView| started.contains(&view.node) && !view.runs();
-        if let Some(dead) = views.iter().find(dead) {
-            return Err(died(layout, Process::Node(dead.node)));
-        }
+        check_alive(layout, &views, expected)?;
         let silent = |view: &&NodeView| view.runs() && view.vault().is_none();
         let Some(silent) = views.iter().find(silent) else {
             return Ok(views);
@@ -47,13 +43,22 @@ pub(crate) fn wait_for_vaults(layout: &Layout, state: &State) -> Result<Vec<Node
         if Instant::now() >= end {
             let log = layout.files(Process::Node(silent.node)).log;
             return Err(DevError::failed(format!(
-                "node {}: no word from its vault in {} s",
+                "node {}: no word from its vault in {} s ({})",
                 silent.node,
-                BOOT_PATIENCE.as_secs()
+                BOOT_PATIENCE.as_secs(),
+                silent.vault_last_end().unwrap_or("it may still be loading")
             ))
             .hint(format!("see {}", log.display())));
         }
         thread::sleep(PAUSE);
+    }
+}
+
+fn check_alive(layout: &Layout, views: &[NodeView], expected: &[u8]) -> Result<(), DevError> {
+    let dead = |view: &&NodeView| expected.contains(&view.node) && !view.runs();
+    match views.iter().find(dead) {
+        None => Ok(()),
+        Some(dead) => Err(died(layout, Process::Node(dead.node))),
     }
 }
 
@@ -71,9 +76,10 @@ pub(crate) fn start_if_needed(
     layout: &Layout,
     state: &State,
     programs: &Programs,
+    expected: &[u8],
     voice: Voice,
 ) -> Result<bool, DevError> {
-    let views = wait_for_vaults(layout, state)?;
+    let views = wait_for_vaults(layout, state, expected)?;
     match Census::of(state, &views).standing() {
         Standing::Quorum | Standing::TooFew => Ok(false),
         Standing::NeedsStart => {
@@ -263,10 +269,15 @@ fn send_start(state: &State, node: u8, bytes: &[u8]) -> Result<(), String> {
 }
 
 /// Waits until every running node and the gateway could serve an attempt.
-pub(crate) fn wait_until_ready(layout: &Layout, state: &State) -> Result<(), DevError> {
+pub(crate) fn wait_until_ready(
+    layout: &Layout,
+    state: &State,
+    expected: &[u8],
+) -> Result<(), DevError> {
     let end = Instant::now() + READY_PATIENCE;
     loop {
         let views = status::look_at_all(layout, state);
+        check_alive(layout, &views, expected)?;
         let running = views.iter().filter(|view| view.runs());
         let late: Vec<u8> = running
             .filter(|view| !view.is_ready())

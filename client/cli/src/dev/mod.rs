@@ -238,12 +238,13 @@ fn up(layout: &Layout, wish: &Wish, programs: &Programs, voice: Voice) -> Result
         wish.check_against(&state)?;
         state
     };
-    for node in state.node_ids() {
-        start_process(layout, Process::Node(node), programs)?;
+    let nodes: Vec<u8> = state.node_ids().collect();
+    for node in &nodes {
+        start_process(layout, Process::Node(*node), programs)?;
     }
     start_process(layout, Process::Gateway, programs)?;
-    genesis::start_if_needed(layout, &state, programs, voice)?;
-    genesis::wait_until_ready(layout, &state)?;
+    genesis::start_if_needed(layout, &state, programs, &nodes, voice)?;
+    genesis::wait_until_ready(layout, &state, &nodes)?;
     say_up(layout, &state, voice);
     Ok(())
 }
@@ -343,7 +344,7 @@ fn start(layout: &Layout, nodes: &[u8], programs: &Programs, voice: Voice) -> Re
         };
         voice.say("started", &sentence, json!({"node": node, "did": did}));
     }
-    let was_cold = genesis::start_if_needed(layout, &state, programs, voice)?;
+    let was_cold = genesis::start_if_needed(layout, &state, programs, nodes, voice)?;
     let views = status::look_at_all(layout, &state);
     if !was_cold && Census::of(&state, &views).standing() != Standing::Quorum {
         say_census(layout, &state, voice);
@@ -351,7 +352,7 @@ fn start(layout: &Layout, nodes: &[u8], programs: &Programs, voice: Voice) -> Re
     }
     // After `down` it is down as well, and without it nobody could tell that nodes are up.
     start_process(layout, Process::Gateway, programs)?;
-    genesis::wait_until_ready(layout, &state)?;
+    genesis::wait_until_ready(layout, &state, nodes)?;
     say_census(layout, &state, voice);
     Ok(())
 }

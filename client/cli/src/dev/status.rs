@@ -21,6 +21,15 @@ pub(crate) struct Health {
     #[serde(default)]
     why_not: Option<String>,
     pub(crate) vault: Option<Vault>,
+    #[serde(default)]
+    host: HostWords,
+}
+
+/// What a host says of itself.
+#[derive(Debug, Clone, Default, Deserialize)]
+struct HostWords {
+    #[serde(default)]
+    vault_last_end: Option<String>,
 }
 
 /// What a vault says through its host.
@@ -70,6 +79,11 @@ impl NodeView {
 
     pub(crate) fn vault(&self) -> Option<&Vault> {
         self.health.as_ref()?.vault.as_ref()
+    }
+
+    /// How the last vault process ended, if one did.
+    pub(crate) fn vault_last_end(&self) -> Option<&str> {
+        self.health.as_ref()?.host.vault_last_end.as_deref()
     }
 
     pub(crate) fn is_ready(&self) -> bool {
