@@ -14,6 +14,11 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 /// The 32 random bytes that the whole product is about. Wiped on drop.
+///
+/// # INV-10: secrets stay
+/// It exists in clear on the device alone: this type is made there, leaves only wrapped under the
+/// password's export key, and has no encoding, no display and no content in its debug form. The
+/// vault's own secrets stay in its process, which the shell keeps from core dumps and swap.
 #[derive(Clone)]
 pub struct BackupKey(Zeroizing<[u8; 32]>);
 

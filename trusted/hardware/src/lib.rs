@@ -6,6 +6,7 @@
 //!   keep: evaluate inside, hand out results.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use zeroize::Zeroizing;
 

@@ -53,16 +53,12 @@ impl<'a> Part<'a> {
             bytes,
         };
         match *what {
-            NOTHING if fragment == Fragment::EMPTY => Some(Part {
-                acknowledged,
-                acknowledged_tag,
-                body: None,
-            }),
-            FRAGMENT if bytes.len() <= MAX_PART => Some(Part {
-                acknowledged,
-                acknowledged_tag,
-                body: Some(fragment),
-            }),
+            NOTHING if fragment == Fragment::EMPTY => {
+                Some(Part { acknowledged, acknowledged_tag, body: None })
+            }
+            FRAGMENT if bytes.len() <= MAX_PART => {
+                Some(Part { acknowledged, acknowledged_tag, body: Some(fragment) })
+            }
             _ => None,
         }
     }
@@ -85,32 +81,16 @@ impl<'a> Part<'a> {
 }
 
 impl Fragment<'static> {
-    const EMPTY: Fragment<'static> = Fragment {
-        message: 0,
-        total: 0,
-        offset: 0,
-        bytes: &[],
-    };
+    const EMPTY: Fragment<'static> = Fragment { message: 0, total: 0, offset: 0, bytes: &[] };
 }
 
 /// Cuts a message; `None` when it is above [`MAX_MESSAGE`]. An empty message is one empty fragment.
 pub(crate) fn cut(number: u64, message: &[u8]) -> Option<impl Iterator<Item = Fragment<'_>>> {
-    let total = u32::try_from(message.len())
-        .ok()
-        .filter(|_| message.len() <= MAX_MESSAGE)?;
-    let first = message.is_empty().then_some(Fragment {
-        message: number,
-        total: 0,
-        offset: 0,
-        bytes: &[],
-    });
+    let total = u32::try_from(message.len()).ok().filter(|_| message.len() <= MAX_MESSAGE)?;
+    let first =
+        message.is_empty().then_some(Fragment { message: number, total: 0, offset: 0, bytes: &[] });
     let rest = message.chunks(MAX_PART).scan(0_u32, move |offset, bytes| {
-        let fragment = Fragment {
-            message: number,
-            total,
-            offset: *offset,
-            bytes,
-        };
+        let fragment = Fragment { message: number, total, offset: *offset, bytes };
         *offset = offset.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         Some(fragment)
     });
@@ -128,9 +108,7 @@ impl Reassembly {
     /// Takes the next fragment; gives the message when it is whole. Memory grows with what has
     /// arrived, never with what was announced.
     pub(crate) fn take(&mut self, fragment: &Fragment<'_>) -> Option<Vec<u8>> {
-        let total = usize::try_from(fragment.total)
-            .ok()
-            .filter(|t| *t <= MAX_MESSAGE);
+        let total = usize::try_from(fragment.total).ok().filter(|t| *t <= MAX_MESSAGE);
         let named = (fragment.message, fragment.total);
         if fragment.offset == 0 {
             self.bytes.clear();

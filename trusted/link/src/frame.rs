@@ -24,16 +24,8 @@ const DATA: u8 = 3;
 /// A frame whose lengths are right, and of which nothing else is known.
 pub(crate) enum Frame<'a> {
     Hello(&'a [u8; NOISE_1]),
-    Answer {
-        hello: [u8; ID],
-        ciphertext: &'a [u8; CIPHERTEXT],
-        noise: &'a [u8; NOISE_2],
-    },
-    Data {
-        session: [u8; ID],
-        counter: u64,
-        sealed: &'a [u8],
-    },
+    Answer { hello: [u8; ID], ciphertext: &'a [u8; CIPHERTEXT], noise: &'a [u8; NOISE_2] },
+    Data { session: [u8; ID], counter: u64, sealed: &'a [u8] },
 }
 
 impl<'a> Frame<'a> {
@@ -47,11 +39,7 @@ impl<'a> Frame<'a> {
             ANSWER => {
                 let (hello, rest) = rest.split_first_chunk::<ID>()?;
                 let (ciphertext, rest) = rest.split_first_chunk::<CIPHERTEXT>()?;
-                Some(Frame::Answer {
-                    hello: *hello,
-                    ciphertext,
-                    noise: rest.try_into().ok()?,
-                })
+                Some(Frame::Answer { hello: *hello, ciphertext, noise: rest.try_into().ok()? })
             }
             DATA => {
                 let (session, rest) = rest.split_first_chunk::<ID>()?;

@@ -65,12 +65,7 @@ impl Keys {
         manifest_digest: [u8; 32],
         fleet: String,
     ) -> Keys {
-        Keys {
-            id,
-            secret: Zeroizing::new(secret),
-            manifest_digest,
-            fleet,
-        }
+        Keys { id, secret: Zeroizing::new(secret), manifest_digest, fleet }
     }
 
     fn prologue(&self, pair: &Pair) -> Vec<u8> {
@@ -102,11 +97,7 @@ impl Keys {
             .ok()?
             .remote_public_key(&pair.peer_public)
             .ok()?;
-        if initiate {
-            builder.build_initiator().ok()
-        } else {
-            builder.build_responder().ok()
-        }
+        if initiate { builder.build_initiator().ok() } else { builder.build_responder().ok() }
     }
 }
 
@@ -133,11 +124,8 @@ fn open_conversation(
 
 /// A short name of a hello, by which an answer says what it answers.
 pub(crate) fn hello_id(noise: &[u8; NOISE_1]) -> [u8; ID] {
-    let digest: [u8; 32] = Sha256::new()
-        .chain_update(HELLO_LABEL)
-        .chain_update(noise)
-        .finalize()
-        .into();
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(HELLO_LABEL).chain_update(noise).finalize().into();
     digest.first_chunk().copied().unwrap_or_default()
 }
 
@@ -166,15 +154,10 @@ pub(crate) fn open(
 impl Opened {
     /// Answers: the session as the responder holds it, and the frame to send.
     pub(crate) fn answer(mut self, keys: &Keys) -> Option<(Established, Vec<u8>)> {
-        let (ciphertext, shared) = self
-            .encapsulation_key
-            .encapsulate_with_rng(&mut self.kem_rng);
+        let (ciphertext, shared) = self.encapsulation_key.encapsulate_with_rng(&mut self.kem_rng);
         self.state.set_psk(2, &psk(&shared, &ciphertext)[..]).ok()?;
         let mut noise = [0; NOISE_2];
-        let written = self
-            .state
-            .write_message(&keys.id.to_be_bytes(), &mut noise)
-            .ok()?;
+        let written = self.state.write_message(&keys.id.to_be_bytes(), &mut noise).ok()?;
         if written != NOISE_2 {
             return None;
         }
@@ -202,29 +185,18 @@ pub(crate) fn finish(
 
 fn establish(state: HandshakeState, peer: ReplicaId) -> Option<Established> {
     let session = state.get_handshake_hash().first_chunk().copied()?;
-    Some(Established {
-        transport: state.into_stateless_transport_mode().ok()?,
-        session,
-        peer,
-    })
+    Some(Established { transport: state.into_stateless_transport_mode().ok()?, session, peer })
 }
 
 /// The ciphertext travels beside the Noise message, so it is bound here: another one, another key.
 fn psk(shared: &[u8], ciphertext: &[u8]) -> Zeroizing<[u8; 32]> {
-    let hash = Sha256::new()
-        .chain_update(PSK_LABEL)
-        .chain_update(shared)
-        .chain_update(ciphertext);
+    let hash = Sha256::new().chain_update(PSK_LABEL).chain_update(shared).chain_update(ciphertext);
     Zeroizing::new(hash.finalize().into())
 }
 
 fn kem_rng(seed: &[u8; 32]) -> ChaCha20Rng {
     ChaCha20Rng::from_seed(
-        Sha256::new()
-            .chain_update(KEM_LABEL)
-            .chain_update(seed)
-            .finalize()
-            .into(),
+        Sha256::new().chain_update(KEM_LABEL).chain_update(seed).finalize().into(),
     )
 }
 

@@ -31,6 +31,7 @@
 //! host learns the difference of two frames' plaintexts: see the threat model.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 #![deny(missing_docs)]
 
 mod fragment;
@@ -154,15 +155,7 @@ pub struct Links {
 impl Links {
     /// Makes the links of one process; nothing is sent before the first [`Links::tick`].
     pub fn new(config: Config) -> Result<Links, ConfigError> {
-        let Config {
-            own,
-            id,
-            static_secret,
-            peers,
-            manifest_digest,
-            fleet,
-            seed,
-        } = config;
+        let Config { own, id, static_secret, peers, manifest_digest, fleet, seed } = config;
         if !(1..=MAX_NODE).contains(&own) || !is_process_of(id, own) {
             return Err(ConfigError::Own);
         }
@@ -184,14 +177,7 @@ impl Links {
         let mut answer_secret = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut answer_secret[..]);
         let keys = Keys::new(id, static_secret, manifest_digest, fleet);
-        Ok(Links {
-            keys,
-            rng,
-            answer_secret,
-            peers: list,
-            now_ms: 0,
-            halted: false,
-        })
+        Ok(Links { keys, rng, answer_secret, peers: list, now_ms: 0, halted: false })
     }
 
     /// Takes one frame that the host says came from `from`. Whatever does not belong is dropped in
@@ -218,8 +204,7 @@ impl Links {
         }
         let node = node_of(to);
         let peer = self.peers.iter_mut().find(|p| p.node() == node);
-        peer.map(|p| p.send(self.now_ms, to, message))
-            .unwrap_or_default()
+        peer.map(|p| p.send(self.now_ms, to, message)).unwrap_or_default()
     }
 
     /// Lets time pass: repeats hellos, keeps idle sessions alive. Call it every 100 ms or so.
@@ -236,9 +221,6 @@ impl Links {
 
     /// The process of that node that this one has a session with.
     pub fn process_of(&self, node: NodeId) -> Option<ReplicaId> {
-        self.peers
-            .iter()
-            .find(|p| p.node() == node)
-            .and_then(Peer::process)
+        self.peers.iter().find(|p| p.node() == node).and_then(Peer::process)
     }
 }

@@ -65,11 +65,7 @@ struct Provisional {
 
 impl Peer {
     pub(crate) fn new(own: NodeId, node: NodeId, peer_public: [u8; 32]) -> Peer {
-        let pair = Pair {
-            initiator: own.min(node),
-            responder: own.max(node),
-            peer_public,
-        };
+        let pair = Pair { initiator: own.min(node), responder: own.max(node), peer_public };
         Peer {
             node,
             pair,
@@ -108,21 +104,13 @@ impl Peer {
     ) -> Vec<LinkEvent> {
         let mut events = Vec::new();
         match Frame::parse(bytes) {
-            Some(Frame::Data {
-                session,
-                counter,
-                sealed,
-            }) => {
+            Some(Frame::Data { session, counter, sealed }) => {
                 self.on_data(now_ms, session, counter, sealed, &mut events);
             }
             Some(Frame::Hello(noise)) if !self.initiator => {
                 self.on_hello(keys, answer_secret, now_ms, noise, &mut events);
             }
-            Some(Frame::Answer {
-                hello,
-                ciphertext,
-                noise,
-            }) if self.initiator => {
+            Some(Frame::Answer { hello, ciphertext, noise }) if self.initiator => {
                 self.on_answer(keys, now_ms, hello, ciphertext, noise, &mut events);
             }
             _ => {}
@@ -142,10 +130,7 @@ impl Peer {
         if let Some(current) = self.current.as_mut().filter(|c| c.hello == hello) {
             // The initiator may have missed that the session stands; or it was put back to before it,
             // and then the acknowledgement in this frame tells it so.
-            let frames = [
-                Some(current.repeat.clone()),
-                current.session.keepalive(now_ms),
-            ];
+            let frames = [Some(current.repeat.clone()), current.session.keepalive(now_ms)];
             return self.push(frames.into_iter().flatten(), events);
         }
         if let Some(waiting) = self.provisional.iter().find(|p| p.hello == hello) {
@@ -170,11 +155,7 @@ impl Peer {
             self.provisional.pop_front();
         }
         let session = Session::new(established, now_ms);
-        self.provisional.push_back(Provisional {
-            session,
-            hello,
-            answer: answer.clone(),
-        });
+        self.provisional.push_back(Provisional { session, hello, answer: answer.clone() });
         self.push([answer], events);
     }
 
@@ -202,14 +183,7 @@ impl Peer {
             return;
         };
         let session = Session::new(established, now_ms);
-        self.begin(
-            Current {
-                session,
-                hello,
-                repeat: pending.frame,
-            },
-            events,
-        );
+        self.begin(Current { session, hello, repeat: pending.frame }, events);
         self.confirm(now_ms, events);
     }
 
@@ -234,11 +208,7 @@ impl Peer {
             }
             return;
         }
-        let Some(index) = self
-            .provisional
-            .iter()
-            .position(|p| p.session.id() == session)
-        else {
+        let Some(index) = self.provisional.iter().position(|p| p.session.id() == session) else {
             return;
         };
         let Some(waiting) = self.provisional.get_mut(index) else {
@@ -248,23 +218,12 @@ impl Peer {
             Heard::Nothing => {}
             Heard::RolledBack => events.push(LinkEvent::Halt(Halt::RolledBack)),
             Heard::Frame(message) => {
-                let Some(Provisional {
-                    session,
-                    hello,
-                    answer,
-                }) = self.provisional.remove(index)
+                let Some(Provisional { session, hello, answer }) = self.provisional.remove(index)
                 else {
                     return;
                 };
                 let from = session.peer();
-                self.begin(
-                    Current {
-                        session,
-                        hello,
-                        repeat: answer,
-                    },
-                    events,
-                );
+                self.begin(Current { session, hello, repeat: answer }, events);
                 events.extend(message.map(|bytes| LinkEvent::Message { from, bytes }));
                 self.confirm(now_ms, events);
             }
@@ -292,17 +251,11 @@ impl Peer {
         self.provisional.clear();
         self.pending = None;
         self.refused = None;
-        events.push(LinkEvent::Up {
-            node: self.node,
-            replica,
-        });
+        events.push(LinkEvent::Up { node: self.node, replica });
     }
 
     fn confirm(&mut self, now_ms: u64, events: &mut Vec<LinkEvent>) {
-        let frame = self
-            .current
-            .as_mut()
-            .and_then(|c| c.session.keepalive(now_ms));
+        let frame = self.current.as_mut().and_then(|c| c.session.keepalive(now_ms));
         self.push(frame, events);
     }
 
@@ -316,10 +269,7 @@ impl Peer {
         if self.initiator {
             self.offer(keys, rng, now_ms, events);
         }
-        let idle = self
-            .current
-            .as_mut()
-            .filter(|c| c.session.idle_for(now_ms) >= KEEPALIVE_MS);
+        let idle = self.current.as_mut().filter(|c| c.session.idle_for(now_ms) >= KEEPALIVE_MS);
         let frame = idle.and_then(|c| c.session.keepalive(now_ms));
         self.push(frame, events);
     }
@@ -337,9 +287,7 @@ impl Peer {
         let session = self.current.as_ref().map(|c| &c.session);
         let silent = session.is_none_or(|s| s.silent_for(now_ms) >= SILENCE_MS);
         let unheard = session.is_some_and(|s| !s.was_heard());
-        let due = self
-            .last_hello_ms
-            .is_none_or(|last| now_ms.saturating_sub(last) >= RETRY_MS);
+        let due = self.last_hello_ms.is_none_or(|last| now_ms.saturating_sub(last) >= RETRY_MS);
         if !due || !(silent || unheard) {
             return;
         }
@@ -379,10 +327,6 @@ impl Peer {
 
     fn push(&self, frames: impl IntoIterator<Item = Vec<u8>>, events: &mut Vec<LinkEvent>) {
         let to = self.node;
-        events.extend(
-            frames
-                .into_iter()
-                .map(|bytes| LinkEvent::Send { to, bytes }),
-        );
+        events.extend(frames.into_iter().map(|bytes| LinkEvent::Send { to, bytes }));
     }
 }

@@ -109,9 +109,8 @@ impl Session {
         let Some(age) = self.sent.checked_sub(part.acknowledged) else {
             return false;
         };
-        let place = usize::try_from(age)
-            .ok()
-            .and_then(|a| self.tags.len().checked_sub(a)?.checked_sub(1));
+        let place =
+            usize::try_from(age).ok().and_then(|a| self.tags.len().checked_sub(a)?.checked_sub(1));
         let Some(tag) = place.and_then(|p| self.tags.get(p)) else {
             return true;
         };
@@ -136,31 +135,22 @@ impl Session {
             return Vec::new();
         };
         self.messages = number;
-        fragments
-            .map_while(|fragment| self.seal(now_ms, Some(fragment)))
-            .collect()
+        fragments.map_while(|fragment| self.seal(now_ms, Some(fragment))).collect()
     }
 
     fn seal(&mut self, now_ms: u64, body: Option<Fragment<'_>>) -> Option<Vec<u8>> {
         let counter = self.sent.checked_add(1).filter(|c| *c <= LAST_COUNTER)?;
-        let part = Part {
-            acknowledged: self.received,
-            acknowledged_tag: self.received_tag,
-            body,
-        };
+        let part = Part { acknowledged: self.received, acknowledged_tag: self.received_tag, body };
         let plain = part.encode();
         let mut frame = frame::data(self.id, counter, plain.len().checked_add(TAG)?);
         // The counter is spent before the cipher sees it: no failure can make it serve twice.
         self.sent = counter;
         self.last_sent_ms = now_ms;
-        let written = self
-            .transport
-            .write_message(counter, &plain, frame.get_mut(DATA_HEADER..)?);
+        let written = self.transport.write_message(counter, &plain, frame.get_mut(DATA_HEADER..)?);
         if self.tags.len() > MAX_TAGS {
             self.tags.pop_front();
         }
-        self.tags
-            .push_back(frame.last_chunk().copied().unwrap_or_default());
+        self.tags.push_back(frame.last_chunk().copied().unwrap_or_default());
         written.ok().map(|_| frame)
     }
 }

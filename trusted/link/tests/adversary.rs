@@ -65,23 +65,10 @@ fn a_truncated_or_extended_frame_of_any_kind_is_dropped() {
             fresh.give_b(&Pair::last(&pair.to_b, HELLO));
         }
         for bytes in cut {
-            let events = if to_a {
-                fresh.give_a(&bytes)
-            } else {
-                fresh.give_b(&bytes)
-            };
-            assert!(
-                events.is_empty(),
-                "kind {} of {} bytes",
-                sample[0],
-                bytes.len()
-            );
+            let events = if to_a { fresh.give_a(&bytes) } else { fresh.give_b(&bytes) };
+            assert!(events.is_empty(), "kind {} of {} bytes", sample[0], bytes.len());
         }
-        let whole = if to_a {
-            fresh.give_a(&sample)
-        } else {
-            fresh.give_b(&sample)
-        };
+        let whole = if to_a { fresh.give_a(&sample) } else { fresh.give_b(&sample) };
         assert!(!whole.is_empty(), "the sample itself is good");
     }
 }
@@ -100,24 +87,11 @@ fn a_flipped_bit_anywhere_is_dropped_and_spoils_nothing() {
         bad
     };
     for at in (0..hello.len()).step_by(17).chain(0..34) {
-        assert!(
-            pair.give_b(&flip(&hello, at)).is_empty(),
-            "hello, byte {at}"
-        );
+        assert!(pair.give_b(&flip(&hello, at)).is_empty(), "hello, byte {at}");
     }
-    assert_eq!(
-        frames(&pair.give_b(&hello), 1),
-        std::slice::from_ref(&answer)
-    );
-    for at in (0..answer.len())
-        .step_by(17)
-        .chain(0..12)
-        .chain(1090..answer.len())
-    {
-        assert!(
-            pair.give_a(&flip(&answer, at)).is_empty(),
-            "answer, byte {at}"
-        );
+    assert_eq!(frames(&pair.give_b(&hello), 1), std::slice::from_ref(&answer));
+    for at in (0..answer.len()).step_by(17).chain(0..12).chain(1090..answer.len()) {
+        assert!(pair.give_a(&flip(&answer, at)).is_empty(), "answer, byte {at}");
     }
     assert_eq!(ups(&pair.give_a(&answer)), [replica(2, 1)]);
     for at in 0..data.len() {
@@ -213,11 +187,7 @@ fn a_dead_process_that_never_met_us_cannot_be_played_in() {
     let mut pair = Pair::new(links(1, 2), links(2, 1));
     pair.run(1);
     let answered = pair.give_b(&kept);
-    assert_eq!(
-        frames(&answered, 1).len(),
-        1,
-        "it may be young, so it is answered"
-    );
+    assert_eq!(frames(&answered, 1).len(), 1, "it may be young, so it is answered");
     assert!(ups(&answered).is_empty());
     assert_eq!(pair.b.process_of(1), Some(replica(1, 2)));
     assert!(pair.talks());
@@ -238,9 +208,7 @@ fn a_process_that_was_replaced_never_returns() {
 
 #[test]
 fn old_hellos_cannot_starve_a_handshake() {
-    let old: Vec<_> = (10..30)
-        .map(|p| frames(&links(1, p).tick(0), 2).remove(0))
-        .collect();
+    let old: Vec<_> = (10..30).map(|p| frames(&links(1, p).tick(0), 2).remove(0)).collect();
     let mut pair = Pair::new(links(1, 1), links(2, 1));
     let hello = frames(&pair.a.tick(1_000), 2);
     let answer = frames(&pair.give_b(&hello[0]), 1);
@@ -260,11 +228,7 @@ fn a_later_hello_of_the_same_process_does_not_reset_the_session() {
     // A hears nothing, and offers a new session as well.
     let mut hellos = Vec::new();
     for now_ms in [2_700, 3_300, 3_900] {
-        hellos.extend(
-            frames(&pair.a.tick(now_ms), 2)
-                .into_iter()
-                .filter(|f| f[0] == HELLO),
-        );
+        hellos.extend(frames(&pair.a.tick(now_ms), 2).into_iter().filter(|f| f[0] == HELLO));
     }
     hellos.dedup();
     assert!(hellos.len() > 1);

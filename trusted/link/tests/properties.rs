@@ -12,18 +12,9 @@ enum Step {
     /// Deliver any frame that ever existed to either end.
     Deliver { a: bool, which: prop::sample::Index },
     /// Deliver it damaged.
-    Damage {
-        a: bool,
-        which: prop::sample::Index,
-        at: prop::sample::Index,
-        bits: u8,
-    },
+    Damage { a: bool, which: prop::sample::Index, at: prop::sample::Index, bits: u8 },
     /// Deliver it cut.
-    Cut {
-        a: bool,
-        which: prop::sample::Index,
-        at: prop::sample::Index,
-    },
+    Cut { a: bool, which: prop::sample::Index, at: prop::sample::Index },
     /// Deliver bytes.
     Bytes { a: bool, bytes: Vec<u8> },
     /// Let time pass.

@@ -24,10 +24,7 @@ fn two_processes_meet_and_talk() {
 fn frames_have_the_documented_sizes() {
     let pair = Pair::up();
     assert_eq!(Pair::last(&pair.to_b, HELLO).len(), 1 + 32 + 8 + 1184 + 16);
-    assert_eq!(
-        Pair::last(&pair.to_a, ANSWER).len(),
-        1 + 8 + 1088 + 32 + 8 + 16
-    );
+    assert_eq!(Pair::last(&pair.to_a, ANSWER).len(), 1 + 8 + 1088 + 32 + 8 + 16);
     assert_eq!(Pair::last(&pair.to_b, DATA).len(), 1 + 8 + 8 + 41 + 16);
 }
 
@@ -162,23 +159,11 @@ fn a_wrong_configuration_is_refused() {
     assert_eq!(refused(|c| c.own = 63), Some(ConfigError::Own));
     assert_eq!(refused(|c| c.id = replica(2, 1)), Some(ConfigError::Own));
     assert_eq!(refused(|c| c.id = replica(1, 0)), Some(ConfigError::Own));
-    assert_eq!(
-        refused(|c| c.peers.push((1, [1; 32]))),
-        Some(ConfigError::Peer(1))
-    );
-    assert_eq!(
-        refused(|c| c.peers.push((2, [1; 32]))),
-        Some(ConfigError::Peer(2))
-    );
-    assert_eq!(
-        refused(|c| c.peers.push((63, [1; 32]))),
-        Some(ConfigError::Peer(63))
-    );
+    assert_eq!(refused(|c| c.peers.push((1, [1; 32]))), Some(ConfigError::Peer(1)));
+    assert_eq!(refused(|c| c.peers.push((2, [1; 32]))), Some(ConfigError::Peer(2)));
+    assert_eq!(refused(|c| c.peers.push((63, [1; 32]))), Some(ConfigError::Peer(63)));
     assert_eq!(refused(|c| c.fleet.clear()), Some(ConfigError::Fleet));
-    assert_eq!(
-        refused(|c| c.fleet = "x".repeat(65)),
-        Some(ConfigError::Fleet)
-    );
+    assert_eq!(refused(|c| c.fleet = "x".repeat(65)), Some(ConfigError::Fleet));
     assert_eq!(refused(|c| c.fleet.push('\n')), Some(ConfigError::Fleet));
     assert_eq!(refused(|_| ()), None);
 }
@@ -189,9 +174,6 @@ fn public_key_is_x25519_of_rfc_7748() {
     let mut scalar = [0; 32];
     scalar[0] = 9;
     let expected = "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079";
-    let actual: String = public_key(&scalar)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let actual: String = public_key(&scalar).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(actual, expected);
 }

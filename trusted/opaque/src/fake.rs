@@ -36,12 +36,7 @@ impl Fakes {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_slice()) else {
             return [0; 32];
         };
-        mac.update(
-            &Framed::new(label)
-                .bytes(slot.as_bytes())
-                .bytes(rest)
-                .into_bytes(),
-        );
+        mac.update(&Framed::new(label).bytes(slot.as_bytes()).bytes(rest).into_bytes());
         mac.finalize().into_bytes().into()
     }
 }

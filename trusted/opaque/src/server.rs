@@ -128,12 +128,7 @@ impl Server {
             request,
         )
         .map_err(|_| OpaqueError::BadMessage)?;
-        started
-            .message
-            .serialize()
-            .as_slice()
-            .try_into()
-            .map_err(|_| OpaqueError::BadMessage)
+        started.message.serialize().as_slice().try_into().map_err(|_| OpaqueError::BadMessage)
     }
 
     /// Whether an upload is a registration record of the suite.
@@ -194,15 +189,8 @@ impl Server {
         );
         let started = builder.build(shared).map_err(bad)?;
         let ke2 = started.message.serialize();
-        let ke2 = ke2
-            .as_slice()
-            .try_into()
-            .map_err(|_| OpaqueError::BadMessage)?;
-        Ok(Login {
-            ke2,
-            state: started.state,
-            bound,
-        })
+        let ke2 = ke2.as_slice().try_into().map_err(|_| OpaqueError::BadMessage)?;
+        Ok(Login { ke2, state: started.state, bound })
     }
 }
 
@@ -225,10 +213,7 @@ impl Bound {
     fn parameters(&self) -> ServerLoginParameters<'_, '_> {
         ServerLoginParameters {
             context: Some(&self.context),
-            identifiers: Identifiers {
-                client: Some(&self.client),
-                server: Some(&self.server),
-            },
+            identifiers: Identifiers { client: Some(&self.client), server: Some(&self.server) },
         }
     }
 }

@@ -42,13 +42,9 @@ impl SessionKey {
     ) -> Option<[u8; caps::RELEASED_KEY_LEN]> {
         let key = self.derive(binding::RELEASE_INFO);
         let aad = binding::release_aad(slot, generation, attempt);
-        let payload = Payload {
-            msg: wrapped_key.as_slice(),
-            aad: &aad,
-        };
-        let sealed = Aes256Gcm::new(&Array::from(*key))
-            .encrypt(&Array::from([0; 12]), payload)
-            .ok()?;
+        let payload = Payload { msg: wrapped_key.as_slice(), aad: &aad };
+        let sealed =
+            Aes256Gcm::new(&Array::from(*key)).encrypt(&Array::from([0; 12]), payload).ok()?;
         sealed.try_into().ok()
     }
 }

@@ -55,20 +55,11 @@ impl World {
         let (private, public) = generate_server_key([1; 32]).expect("key");
         let server = Server::new(&private, [2; 32]).expect("server");
         assert_eq!(server.public().expect("public"), public);
-        Self {
-            server,
-            slot: Slot::of("chat", &AccountHash::of("alice").expect("account")),
-        }
+        Self { server, slot: Slot::of("chat", &AccountHash::of("alice").expect("account")) }
     }
 
     fn exchange(&self) -> Exchange<'_> {
-        Exchange {
-            namespace: "org.test",
-            keyset: 1,
-            fleet: "dev",
-            epoch: 1,
-            slot: &self.slot,
-        }
+        Exchange { namespace: "org.test", keyset: 1, fleet: "dev", epoch: 1, slot: &self.slot }
     }
 
     fn register(&self, password: &[u8]) -> [u8; 192] {
@@ -77,45 +68,24 @@ impl World {
         let request: [u8; 32] = start.message.serialize().as_slice().try_into().expect("32");
         let response = self.server.register(&MATERIAL, &request).expect("evaluate");
         let response = RegistrationResponse::deserialize(&response).expect("response");
-        let (client, server) = (
-            binding::client_identity(&self.slot),
-            binding::server_identity("org.test", 1),
-        );
-        let ids = Identifiers {
-            client: Some(&client),
-            server: Some(&server),
-        };
+        let (client, server) =
+            (binding::client_identity(&self.slot), binding::server_identity("org.test", 1));
+        let ids = Identifiers { client: Some(&client), server: Some(&server) };
         let params = ClientRegistrationFinishParameters::new(ids, None);
-        let finish = start
-            .state
-            .finish(&mut rng, password, response, params)
-            .expect("finish");
-        finish
-            .message
-            .serialize()
-            .as_slice()
-            .try_into()
-            .expect("192")
+        let finish = start.state.finish(&mut rng, password, response, params).expect("finish");
+        finish.message.serialize().as_slice().try_into().expect("192")
     }
 
     fn ke1(password: &[u8], seed: u8) -> (ClientLogin<Suite>, [u8; 96]) {
         let start = ClientLogin::<Suite>::start(&mut rng(seed), password).expect("start");
-        (
-            start.state,
-            start.message.serialize().as_slice().try_into().expect("96"),
-        )
+        (start.state, start.message.serialize().as_slice().try_into().expect("96"))
     }
 
     fn ke3(&self, state: ClientLogin<Suite>, password: &[u8], ke2: &[u8]) -> Option<[u8; 64]> {
-        let (client, server) = (
-            binding::client_identity(&self.slot),
-            binding::server_identity("org.test", 1),
-        );
+        let (client, server) =
+            (binding::client_identity(&self.slot), binding::server_identity("org.test", 1));
         let context = binding::context("dev", 1);
-        let ids = Identifiers {
-            client: Some(&client),
-            server: Some(&server),
-        };
+        let ids = Identifiers { client: Some(&client), server: Some(&server) };
         let params = ClientLoginFinishParameters::new(Some(&context), ids, None);
         let response = CredentialResponse::deserialize(ke2).expect("ke2");
         let finish = state.finish(&mut rng(9), password, response, params).ok()?;
@@ -128,24 +98,15 @@ fn the_right_password_proves_itself_on_any_node() {
     let world = World::new();
     let upload = world.register(b"hunter2");
     let (state, ke1) = World::ke1(b"hunter2", 4);
-    let first = world
-        .server
-        .login(&MATERIAL, Some(&upload), &ke1, [7; 32], &world.exchange());
+    let first = world.server.login(&MATERIAL, Some(&upload), &ke1, [7; 32], &world.exchange());
     let first = first.expect("login");
     // Another node with the same keys, the same committed seed.
     let other = World::new();
-    let second = other
-        .server
-        .login(&MATERIAL, Some(&upload), &ke1, [7; 32], &other.exchange());
+    let second = other.server.login(&MATERIAL, Some(&upload), &ke1, [7; 32], &other.exchange());
     let second = second.expect("login");
     assert_eq!(first.ke2(), second.ke2());
-    let ke3 = world
-        .ke3(state, b"hunter2", first.ke2())
-        .expect("right password");
-    let (one, two) = (
-        first.finish(&ke3).expect("one"),
-        second.finish(&ke3).expect("two"),
-    );
+    let ke3 = world.ke3(state, b"hunter2", first.ke2()).expect("right password");
+    let (one, two) = (first.finish(&ke3).expect("one"), second.finish(&ke3).expect("two"));
     assert_eq!(one.fresh_key(), two.fresh_key());
     let wrapped = [8; 48];
     let released = one.release(&world.slot, 1, 1, &wrapped);
@@ -158,9 +119,7 @@ fn a_wrong_password_and_a_random_finish_prove_nothing() {
     let world = World::new();
     let upload = world.register(b"hunter2");
     let (state, ke1) = World::ke1(b"hunter3", 4);
-    let login = world
-        .server
-        .login(&MATERIAL, Some(&upload), &ke1, [7; 32], &world.exchange());
+    let login = world.server.login(&MATERIAL, Some(&upload), &ke1, [7; 32], &world.exchange());
     let login = login.expect("login");
     assert!(world.ke3(state, b"hunter3", login.ke2()).is_none());
     assert!(login.finish(&[6; 64]).is_none());
@@ -173,30 +132,16 @@ fn another_slot_fleet_epoch_or_keyset_does_not_finish() {
     let other = Slot::of("chat", &AccountHash::of("mallory").expect("account"));
     let base = world.exchange();
     for exchange in [
-        Exchange {
-            slot: &other,
-            ..base
-        },
-        Exchange {
-            fleet: "dev2",
-            ..base
-        },
+        Exchange { slot: &other, ..base },
+        Exchange { fleet: "dev2", ..base },
         Exchange { epoch: 2, ..base },
         Exchange { keyset: 2, ..base },
-        Exchange {
-            namespace: "org.other",
-            ..base
-        },
+        Exchange { namespace: "org.other", ..base },
     ] {
         let (state, ke1) = World::ke1(b"hunter2", 4);
-        let login = world
-            .server
-            .login(&MATERIAL, Some(&upload), &ke1, [7; 32], &exchange);
+        let login = world.server.login(&MATERIAL, Some(&upload), &ke1, [7; 32], &exchange);
         let login = login.expect("login");
-        assert!(
-            world.ke3(state, b"hunter2", login.ke2()).is_none(),
-            "{exchange:?}"
-        );
+        assert!(world.ke3(state, b"hunter2", login.ke2()).is_none(), "{exchange:?}");
     }
 }
 
@@ -221,14 +166,8 @@ fn identity_and_non_canonical_elements_are_refused() {
         upload[..32].copy_from_slice(&element);
         assert_eq!(Server::check_upload(&upload), Err(OpaqueError::BadMessage));
     }
-    assert!(
-        Server::new(&[0; 32], [2; 32]).is_err(),
-        "the zero scalar is no key"
-    );
-    assert!(
-        Server::new(&[0xff; 32], [2; 32]).is_err(),
-        "no canonical scalar"
-    );
+    assert!(Server::new(&[0; 32], [2; 32]).is_err(), "the zero scalar is no key");
+    assert!(Server::new(&[0xff; 32], [2; 32]).is_err(), "no canonical scalar");
 }
 
 #[test]
@@ -237,25 +176,12 @@ fn inv3_a_stand_in_answers_as_a_record_does() {
     let fakes = Fakes::new(Zeroizing::new([3; 32]));
     let (_, ke1) = World::ke1(b"guess", 4);
     let seed = fakes.seed(&world.slot, &[1; 32]);
-    let first = world
-        .server
-        .login(&MATERIAL, None, &ke1, seed, &world.exchange())
-        .expect("fake");
-    let again = world
-        .server
-        .login(&MATERIAL, None, &ke1, seed, &world.exchange())
-        .expect("fake");
-    assert_eq!(
-        first.ke2(),
-        again.ke2(),
-        "the same KE1 gets the same answer"
-    );
+    let first = world.server.login(&MATERIAL, None, &ke1, seed, &world.exchange()).expect("fake");
+    let again = world.server.login(&MATERIAL, None, &ke1, seed, &world.exchange()).expect("fake");
+    assert_eq!(first.ke2(), again.ke2(), "the same KE1 gets the same answer");
     let other = World::ke1(b"other", 5).1;
     let seed = fakes.seed(&world.slot, &[2; 32]);
-    let other = world
-        .server
-        .login(&MATERIAL, None, &other, seed, &world.exchange())
-        .expect("fake");
+    let other = world.server.login(&MATERIAL, None, &other, seed, &world.exchange()).expect("fake");
     assert_ne!(first.ke2(), other.ke2());
     assert_eq!(fakes.salt(&world.slot), fakes.salt(&world.slot));
     assert!(first.finish(&[0; 64]).is_none());
@@ -272,11 +198,7 @@ fn the_key_material_path_is_the_librarys_own() {
     input.extend_from_slice(b"OprfKey\x01");
     let by_hand = &hmac_sha512(&seed, &input)[..32];
     let mut expanded = [0; 32];
-    hkdf_check::expand_sha512(
-        &seed,
-        &[&identifier[..], b"OprfKey"].concat(),
-        &mut expanded,
-    );
+    hkdf_check::expand_sha512(&seed, &[&identifier[..], b"OprfKey"].concat(), &mut expanded);
     assert_eq!(by_hand, expanded);
 }
 
@@ -292,9 +214,6 @@ mod hmac_check {
 
 mod hkdf_check {
     pub(super) fn expand_sha512(prk: &[u8], info: &[u8], out: &mut [u8]) {
-        hkdf::Hkdf::<sha2::Sha512>::from_prk(prk)
-            .expect("64 bytes")
-            .expand(info, out)
-            .expect("32");
+        hkdf::Hkdf::<sha2::Sha512>::from_prk(prk).expect("64 bytes").expand(info, out).expect("32");
     }
 }

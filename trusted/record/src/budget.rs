@@ -72,13 +72,7 @@ impl Counters {
         if let Some(over) = failures.checked_sub(usize::from(policy.year)) {
             // The year has room again when its oldest failures that fill it have left the window.
             let inside = |at: &&u64| now_ms.saturating_sub(**at) < policy.year_ms;
-            let freeing = self
-                .year_ms
-                .iter()
-                .filter(inside)
-                .nth(over)
-                .copied()
-                .unwrap_or(now_ms);
+            let freeing = self.year_ms.iter().filter(inside).nth(over).copied().unwrap_or(now_ms);
             year_ms = freeing.saturating_add(policy.year_ms);
         }
         match (row_ms > now_ms, year_ms > now_ms) {
@@ -140,8 +134,7 @@ impl Counters {
         if self.row == 0 {
             return true;
         }
-        self.grants_ms
-            .retain(|at| now_ms.saturating_sub(*at) < policy.grants_window_ms);
+        self.grants_ms.retain(|at| now_ms.saturating_sub(*at) < policy.grants_window_ms);
         if self.grants_ms.len() >= usize::from(policy.grants) {
             return false;
         }
@@ -163,7 +156,6 @@ impl Counters {
     }
 
     fn prune(&mut self, policy: &Policy, now_ms: u64) {
-        self.year_ms
-            .retain(|at| now_ms.saturating_sub(*at) < policy.year_ms);
+        self.year_ms.retain(|at| now_ms.saturating_sub(*at) < policy.year_ms);
     }
 }

@@ -56,10 +56,7 @@ pub enum Authorised {
 
 /// What is asked of a slot, or of the whole state.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, and every entry has one size"
-)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and every entry has one size")]
 pub enum Command {
     /// Begin a registration.
     #[n(1)]

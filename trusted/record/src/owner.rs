@@ -3,43 +3,27 @@
 use crate::{
     effect::Effect,
     entry::Command,
-    slot::Device,
+    slot::{Device, Record},
     state::{Context, State, refused},
 };
 use strongroom_wire::{
-    Slot, caps,
+    Fixed, Slot, caps,
     request::Verb,
     response::{Outcome, Refusal, SlotStatus},
 };
 
 impl State {
     pub(crate) fn owner(&mut self, cx: &Context, slot: Slot, command: &Command) -> Effect {
-        let Command::Owner {
-            verb,
-            device,
-            generation,
-            counter,
-            enroll,
-        } = command
-        else {
+        let Command::Owner { verb, device, generation, counter, enroll } = command else {
             return Effect::None;
         };
-        let erased_through = self.erased_through;
-        let Some((state, policy)) = self.with_policy(slot) else {
-            return refused(Refusal::NoRecord, 0);
-        };
-        let Some(live) = state.record.as_ref().map(|record| record.generation) else {
-            return refused(Refusal::NoRecord, 0);
-        };
-        let budget = state.counters.view(&policy, cx.now_ms);
-        let failures_year = state.counters.failures_year(&policy, cx.now_ms);
-        let failures_ms = state.counters.failures_ms();
         let Some(state) = self.slots.get_mut(&slot) else {
             return refused(Refusal::NoRecord, 0);
         };
         let Some(record) = &mut state.record else {
             return refused(Refusal::NoRecord, 0);
         };
+        let live = record.generation;
         let Some(signer) = record.devices.iter_mut().find(|d| d.key == *device) else {
             return refused(Refusal::NotOwner, 0);
         };
@@ -60,38 +44,45 @@ impl State {
                 Effect::Plain(Outcome::Destroyed { generation: live })
             }
             Verb::EnrollDevice => {
-                let Some(key) = enroll else {
-                    return refused(Refusal::BadMessage, live);
-                };
-                let known = record.devices.iter().any(|d| d.key == *key);
-                if !known && record.devices.len() >= caps::DEVICES_MAX {
-                    return refused(Refusal::DevicesFull, live);
-                }
-                if !known {
-                    record.devices.push(Device {
-                        key: *key,
-                        counter: 0,
-                    });
-                }
-                let devices = u8::try_from(record.devices.len()).unwrap_or(u8::MAX);
-                Effect::Plain(Outcome::Enrolled { devices })
+                enroll.map_or(refused(Refusal::BadMessage, live), |key| enrolled(record, key))
             }
-            _ => Effect::Plain(Outcome::Status {
-                status: SlotStatus {
-                    generation: live,
-                    registered_ms: record.registered_ms,
-                    keyset: record.keyset,
-                    devices: u8::try_from(record.devices.len()).unwrap_or(u8::MAX),
-                    budget,
-                    failures_ms,
-                    failures_year,
-                    cancelled_replacement,
-                    destroyed: state.destroyed.map(|(generation, _)| generation),
-                    erased: state
-                        .destroyed
-                        .is_some_and(|(_, index)| index <= erased_through),
-                },
-            }),
+            _ => self.status(cx, slot, cancelled_replacement),
         }
     }
+
+    fn status(&self, cx: &Context, slot: Slot, cancelled_replacement: bool) -> Effect {
+        let Some((state, policy)) = self.with_policy(slot) else {
+            return refused(Refusal::NoRecord, 0);
+        };
+        let Some(record) = &state.record else {
+            return refused(Refusal::NoRecord, 0);
+        };
+        let erased = |(_, index): (u64, u64)| index <= self.erased_through;
+        let status = SlotStatus {
+            generation: record.generation,
+            registered_ms: record.registered_ms,
+            keyset: record.keyset,
+            devices: u8::try_from(record.devices.len()).unwrap_or(u8::MAX),
+            budget: state.counters.view(&policy, cx.now_ms),
+            failures_ms: state.counters.failures_ms(),
+            failures_year: state.counters.failures_year(&policy, cx.now_ms),
+            cancelled_replacement,
+            destroyed: state.destroyed.map(|(generation, _)| generation),
+            erased: state.destroyed.is_some_and(erased),
+        };
+        Effect::Plain(Outcome::Status { status })
+    }
+}
+
+/// Adds a device key, within the cap.
+fn enrolled(record: &mut Record, key: Fixed<32>) -> Effect {
+    let known = record.devices.iter().any(|d| d.key == key);
+    if !known && record.devices.len() >= caps::DEVICES_MAX {
+        return refused(Refusal::DevicesFull, record.generation);
+    }
+    if !known {
+        record.devices.push(Device { key, counter: 0 });
+    }
+    let devices = u8::try_from(record.devices.len()).unwrap_or(u8::MAX);
+    Effect::Plain(Outcome::Enrolled { devices })
 }

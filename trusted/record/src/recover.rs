@@ -96,31 +96,16 @@ impl State {
 
     /// Closes an attempt: a success, once, or a failure.
     pub(crate) fn recover_finish(&mut self, cx: &Context, slot: Slot, finish: &Command) -> Effect {
-        let Command::RecoverFinish {
-            attempt: number,
-            ke1,
-            ke3,
-            proved,
-            device,
-            keep_device,
-        } = finish
+        let Command::RecoverFinish { attempt: number, ke1, ke3, proved, device, keep_device } =
+            finish
         else {
             return Effect::None;
         };
         let Some((state, policy)) = self.with_policy(slot) else {
-            return failed(
-                Failure::NoRecord,
-                &SlotState::default(),
-                &cx.policy,
-                cx.now_ms,
-            );
+            return failed(Failure::NoRecord, &SlotState::default(), &cx.policy, cx.now_ms);
         };
         let Some(record) = state.record.clone() else {
-            let why = if state.locked {
-                Failure::Locked
-            } else {
-                Failure::NoRecord
-            };
+            let why = if state.locked { Failure::Locked } else { Failure::NoRecord };
             return failed(why, state, &policy, cx.now_ms);
         };
         let named = |a: &&Attempt| {
@@ -142,11 +127,7 @@ impl State {
         }
         let closed = Attempt {
             ke3: Some(*ke3),
-            state: if proved.is_some() {
-                AttemptState::Succeeded
-            } else {
-                AttemptState::Failed
-            },
+            state: if proved.is_some() { AttemptState::Succeeded } else { AttemptState::Failed },
             ..attempt
         };
         match proved {
@@ -166,11 +147,7 @@ impl State {
         if spent {
             self.lock(slot, cx.index);
         }
-        let why = if spent {
-            Failure::Locked
-        } else {
-            Failure::WrongPassword
-        };
+        let why = if spent { Failure::Locked } else { Failure::WrongPassword };
         match self.slots.get(&slot) {
             Some(state) => failed(why, state, policy, cx.now_ms),
             None => Effect::None,
@@ -211,13 +188,7 @@ impl State {
         if let Some(record) = &mut state.record {
             let kept = keep_device.then(|| record.devices.pop()).flatten();
             let kept = kept.filter(|kept| kept.key != device);
-            record.devices = kept
-                .into_iter()
-                .chain([Device {
-                    key: device,
-                    counter: 0,
-                }])
-                .collect();
+            record.devices = kept.into_iter().chain([Device { key: device, counter: 0 }]).collect();
             record.devices.truncate(caps::DEVICES_MAX);
         }
     }
@@ -234,10 +205,7 @@ impl State {
         let Some(state) = self.slots.get(&slot) else {
             return Effect::None;
         };
-        let told = state
-            .success
-            .as_ref()
-            .filter(|s| s.attempt == attempt.number);
+        let told = state.success.as_ref().filter(|s| s.attempt == attempt.number);
         let Some(salt) = record.salt.clone() else {
             return failed(Failure::Closed, state, policy, cx.now_ms);
         };
@@ -270,9 +238,7 @@ impl State {
     }
 
     pub(crate) fn with_policy(&self, slot: Slot) -> Option<(&SlotState, Policy)> {
-        self.slots
-            .get(&slot)
-            .map(|state| (state, self.policy_of(state)))
+        self.slots.get(&slot).map(|state| (state, self.policy_of(state)))
     }
 
     /// What the proposing node needs to check a finish: the attempt that it names, if it may still
@@ -310,32 +276,19 @@ fn challenge(
             expires_ms: attempt.expires_ms,
             budget,
         },
-        None => Effect::StandIn {
-            expires_ms: attempt.expires_ms,
-            budget,
-        },
+        None => Effect::StandIn { expires_ms: attempt.expires_ms, budget },
     }
 }
 
 fn wait(reason: WaitReason, budget: strongroom_wire::response::Budget, until_ms: u64) -> Effect {
-    let budget = strongroom_wire::response::Budget {
-        next_ms: until_ms,
-        ..budget
-    };
+    let budget = strongroom_wire::response::Budget { next_ms: until_ms, ..budget };
     Effect::Plain(Outcome::Wait { reason, budget })
 }
 
 fn failed(why: Failure, state: &SlotState, policy: &Policy, now_ms: u64) -> Effect {
     let budget = state.counters.view(policy, now_ms);
-    let destroyed = state
-        .destroyed
-        .filter(|_| state.locked)
-        .map(|(generation, _)| generation);
-    Effect::Plain(Outcome::RecoverFailed {
-        why,
-        budget,
-        destroyed,
-    })
+    let destroyed = state.destroyed.filter(|_| state.locked).map(|(generation, _)| generation);
+    Effect::Plain(Outcome::RecoverFailed { why, budget, destroyed })
 }
 
 fn refused_spent(generation: u64) -> Effect {

@@ -40,36 +40,14 @@ impl State {
             }
             let expires_ms = cx.now_ms.saturating_add(cx.policy.pending_ms);
             let generation = state.generation.saturating_add(1);
-            state.pending = Some(Pending {
-                entry,
-                request,
-                generation,
-                keyset,
-                expires_ms,
-                salt,
-            });
+            state.pending = Some(Pending { entry, request, generation, keyset, expires_ms, salt });
             self.timers.set(expires_ms.saturating_add(1), slot);
         }
-        let pending = self
-            .slots
-            .get(&slot)
-            .and_then(|state| state.pending.clone());
+        let pending = self.slots.get(&slot).and_then(|state| state.pending.clone());
         match pending {
-            Some(Pending {
-                entry,
-                generation,
-                keyset,
-                expires_ms,
-                salt: Some(salt),
-                ..
-            }) => Effect::Evaluate {
-                entry,
-                generation,
-                keyset,
-                salt,
-                expires_ms,
-                occupied,
-            },
+            Some(Pending { entry, generation, keyset, expires_ms, salt: Some(salt), .. }) => {
+                Effect::Evaluate { entry, generation, keyset, salt, expires_ms, occupied }
+            }
             // Replayed from a disk whose salts are gone: the entry can be finished by nobody.
             _ => refused(Refusal::EntryUnknown, 0),
         }
@@ -165,10 +143,7 @@ impl State {
         let wants_row = owned || state.counters.is_spent(&cx.policy);
         let granted = wants_row && state.counters.grant(&cx.policy, cx.now_ms);
         if !granted && state.counters.is_spent(&cx.policy) {
-            return refused(
-                Refusal::RowSpent,
-                state.record.as_ref().map_or(0, |r| r.generation),
-            );
+            return refused(Refusal::RowSpent, state.record.as_ref().map_or(0, |r| r.generation));
         }
         let replaced = state.destroy(cx.index, false);
         if replaced.is_none() {
@@ -244,19 +219,12 @@ impl State {
         let Some(state) = self.slots.get_mut(&slot) else {
             return;
         };
-        if state
-            .replacement
-            .as_ref()
-            .is_none_or(|r| r.effective_ms > now_ms)
-        {
+        if state.replacement.as_ref().is_none_or(|r| r.effective_ms > now_ms) {
             return;
         }
         if self.held.contains(&slot) {
             // The row's last attempt is open. It settles first; its deadline is a timer's already.
-            let settled = state
-                .attempt
-                .as_ref()
-                .map_or(now_ms, |attempt| attempt.expires_ms);
+            let settled = state.attempt.as_ref().map_or(now_ms, |attempt| attempt.expires_ms);
             self.timers.set(settled.saturating_add(1), slot);
             return;
         }
@@ -267,10 +235,7 @@ impl State {
             return;
         }
         // The announced generation may have been stored by the owner meanwhile, who then cancelled.
-        let generation = due
-            .registration
-            .generation
-            .max(state.generation.saturating_add(1));
+        let generation = due.registration.generation.max(state.generation.saturating_add(1));
         if generation != due.registration.generation {
             return;
         }
@@ -288,11 +253,7 @@ impl State {
             policy_epoch,
             upload: due.registration.upload,
             wrapped_key: due.registration.wrapped_key,
-            devices: [Device {
-                key: due.registration.device,
-                counter: 0,
-            }]
-            .to_vec(),
+            devices: [Device { key: due.registration.device, counter: 0 }].to_vec(),
             registration: Fixed(due.registration.digest()),
             replaced,
             salt: due.salt,
@@ -307,10 +268,7 @@ fn devices_after(
     registration: &Registration,
     authorised: &Authorised,
 ) -> Result<Option<Vec<Device>>, Refusal> {
-    let own = Device {
-        key: registration.device,
-        counter: 0,
-    };
+    let own = Device { key: registration.device, counter: 0 };
     let Some(record) = &state.record else {
         return match authorised {
             Authorised::Nobody {} => Ok(Some([own].to_vec())),
@@ -320,11 +278,7 @@ fn devices_after(
     };
     match authorised {
         Authorised::Nobody {} => Ok(None),
-        Authorised::Device {
-            device,
-            generation,
-            counter,
-        } => {
+        Authorised::Device { device, generation, counter } => {
             if *generation != record.generation {
                 return Err(Refusal::GenerationMoved);
             }
@@ -339,16 +293,9 @@ fn devices_after(
                 devices.push(own);
             }
             let over = devices.len() > caps::DEVICES_MAX;
-            if over {
-                Err(Refusal::DevicesFull)
-            } else {
-                Ok(Some(devices))
-            }
+            if over { Err(Refusal::DevicesFull) } else { Ok(Some(devices)) }
         }
-        Authorised::Fresh {
-            generation,
-            attempt,
-        } => {
+        Authorised::Fresh { generation, attempt } => {
             let fresh = state.success.as_ref().filter(|success| {
                 success.attempt == *attempt
                     && success.generation == *generation

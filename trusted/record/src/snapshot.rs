@@ -46,16 +46,8 @@ impl State {
             now_ms: self.now_ms,
             era: self.era,
             erased_through: self.erased_through,
-            policies: self
-                .policies
-                .iter()
-                .map(|(epoch, p)| (*epoch, p.clone()))
-                .collect(),
-            slots: self
-                .slots
-                .iter()
-                .map(|(slot, state)| (*slot, state.clone()))
-                .collect(),
+            policies: self.policies.iter().map(|(epoch, p)| (*epoch, p.clone())).collect(),
+            slots: self.slots.iter().map(|(slot, state)| (*slot, state.clone())).collect(),
             tickets: self.tickets.iter().copied().collect(),
             locks_ms: self.locks_ms.clone(),
         })
@@ -70,13 +62,9 @@ impl State {
                 let record = state.record.as_ref().and_then(|r| r.salt.as_ref());
                 let pending = state.pending.as_ref().and_then(|p| p.salt.as_ref());
                 let replacement = state.replacement.as_ref().and_then(|r| r.salt.as_ref());
-                [
-                    (OF_RECORD, record),
-                    (OF_PENDING, pending),
-                    (OF_REPLACEMENT, replacement),
-                ]
-                .into_iter()
-                .filter_map(|(kind, salt)| Some((*slot, kind, Fixed(*salt?.expose()))))
+                [(OF_RECORD, record), (OF_PENDING, pending), (OF_REPLACEMENT, replacement)]
+                    .into_iter()
+                    .filter_map(|(kind, salt)| Some((*slot, kind, Fixed(*salt?.expose()))))
             })
             .collect();
         codec::encode(&salts)
@@ -127,11 +115,7 @@ impl State {
 
     /// What is derived from the slots: counts, held attempts, deadlines.
     fn rebuild(&mut self) {
-        self.records = self
-            .slots
-            .values()
-            .filter(|state| state.record.is_some())
-            .count();
+        self.records = self.slots.values().filter(|state| state.record.is_some()).count();
         let now_ms = self.now_ms;
         let mut held = Vec::new();
         for (slot, state) in &self.slots {

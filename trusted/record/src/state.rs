@@ -87,9 +87,7 @@ impl State {
 
     /// The newest manifest epoch adopted.
     pub fn policy_epoch(&self) -> u64 {
-        self.policies
-            .last_key_value()
-            .map_or(0, |(epoch, _)| *epoch)
+        self.policies.last_key_value().map_or(0, |(epoch, _)| *epoch)
     }
 
     /// One slot, if it holds anything.
@@ -133,9 +131,7 @@ impl State {
     }
 
     pub(crate) fn current_policy(&self) -> Policy {
-        self.policies
-            .last_key_value()
-            .map_or_else(Policy::standard, |(_, policy)| policy.clone())
+        self.policies.last_key_value().map_or_else(Policy::standard, |(_, policy)| policy.clone())
     }
 
     /// Applies one committed entry: the same on every node.
@@ -156,27 +152,20 @@ impl State {
         };
         let slot = entry.slot;
         match &entry.command {
-            Command::RegisterStart {
-                request,
-                entry,
-                salt: digest,
-                keyset,
-            } => {
+            Command::RegisterStart { request, entry, salt: digest, keyset } => {
                 let fresh = salt.map(Salt::new).filter(|salt| salt.digest() == digest.0);
                 self.register_start(&cx, slot, *request, *entry, fresh, *keyset)
             }
-            Command::RegisterFinish {
-                registration,
-                authorised,
-            } => self.register_finish(&cx, slot, registration, authorised),
+            Command::RegisterFinish { registration, authorised } => {
+                self.register_finish(&cx, slot, registration, authorised)
+            }
             Command::RecoverStart { ke1, seed } => self.recover_start(&cx, slot, *ke1, *seed),
             finish @ Command::RecoverFinish { .. } => self.recover_finish(&cx, slot, finish),
             owner @ Command::Owner { .. } => self.owner(&cx, slot, owner),
             Command::Budget {} => self.budget(&cx, slot),
-            Command::Refused { why } => Effect::Plain(Outcome::Refused {
-                why: *why,
-                generation: 0,
-            }),
+            Command::Refused { why } => {
+                Effect::Plain(Outcome::Refused { why: *why, generation: 0 })
+            }
             Command::Tick {} => Effect::None,
             Command::Era { era, window_ms } => self.begin_era(*era, *window_ms),
             Command::Adopt { epoch, policy } => self.adopt(*epoch, policy),
@@ -189,11 +178,7 @@ impl State {
 
     /// Marks a ticket as used. True if it was used before or is outside its time.
     fn spend(&mut self, ticket: Spending) -> bool {
-        while self
-            .tickets
-            .first()
-            .is_some_and(|first| first.expires_ms < self.now_ms)
-        {
+        while self.tickets.first().is_some_and(|first| first.expires_ms < self.now_ms) {
             self.tickets.pop_first();
         }
         let latest = self.now_ms.saturating_add(TICKET_LIFE_MS_MAX);
@@ -208,11 +193,8 @@ impl State {
         self.era = era;
         let now_ms = self.now_ms;
         if window_ms > 0 {
-            let policies: Vec<(Slot, Policy)> = self
-                .slots
-                .iter()
-                .map(|(slot, state)| (*slot, self.policy_of(state)))
-                .collect();
+            let policies: Vec<(Slot, Policy)> =
+                self.slots.iter().map(|(slot, state)| (*slot, self.policy_of(state))).collect();
             for (slot, policy) in policies {
                 let failures = policy.attempts_within(window_ms);
                 if let Some(state) = self.slots.get_mut(&slot) {
@@ -241,8 +223,7 @@ impl State {
     /// every record of a fleet.
     pub(crate) fn lock_ceiling(&mut self, policy: &Policy) -> Result<(), u64> {
         let now = self.now_ms;
-        self.locks_ms
-            .retain(|at| now.saturating_sub(*at) < policy.lock_window_ms);
+        self.locks_ms.retain(|at| now.saturating_sub(*at) < policy.lock_window_ms);
         let share = (self.records as u64)
             .saturating_mul(policy.lock_ceiling_per_mille)
             .checked_div(1_000)
@@ -268,11 +249,7 @@ impl State {
         let Some(state) = self.slots.get_mut(&slot) else {
             return;
         };
-        if state
-            .pending
-            .as_ref()
-            .is_some_and(|pending| now_ms > pending.expires_ms)
-        {
+        if state.pending.as_ref().is_some_and(|pending| now_ms > pending.expires_ms) {
             state.pending = None;
         }
         let attempt = state.attempt.as_ref();

@@ -57,10 +57,7 @@ fn inv1_the_tenth_attempt_can_still_be_won() {
     }
     w.wait(slot);
     let attempt = number(&w.attempt(slot, 10));
-    assert!(matches!(
-        w.close(slot, attempt, 10, true),
-        Effect::Release { .. }
-    ));
+    assert!(matches!(w.close(slot, attempt, 10, true), Effect::Release { .. }));
     w.now += DAY;
     w.apply(slot, Command::Tick {});
     assert!(w.state.slot(&slot).expect("slot").record.is_some());
@@ -78,16 +75,7 @@ fn inv1_the_tenth_attempt_that_nobody_finishes_erases_by_itself() {
     number(&w.attempt(slot, 10));
     // Another KE1 neither closes it nor is charged.
     let other = outcome(w.attempt(slot, 11));
-    assert!(
-        matches!(
-            other,
-            Outcome::Wait {
-                reason: WaitReason::Row,
-                ..
-            }
-        ),
-        "{other:?}"
-    );
+    assert!(matches!(other, Outcome::Wait { reason: WaitReason::Row, .. }), "{other:?}");
     assert!(w.state.next_deadline_ms().is_some());
     w.now += 10 * MINUTE + 1;
     w.apply(slot, Command::Tick {});
@@ -132,11 +120,7 @@ fn inv1_the_same_ke1_is_the_same_attempt_and_is_not_charged_again() {
     }
     assert_eq!(w.state.slot(&slot).expect("slot").counters.row(), 1);
     w.close(slot, 1, 5, false);
-    assert_eq!(
-        w.attempt(slot, 5),
-        first,
-        "after its finish too: the answer tells nothing new"
-    );
+    assert_eq!(w.attempt(slot, 5), first, "after its finish too: the answer tells nothing new");
     assert_eq!(w.state.slot(&slot).expect("slot").counters.row(), 1);
 }
 
@@ -147,15 +131,8 @@ fn inv1_an_old_ke1_under_a_new_generation_is_charged() {
     let old = w.attempt(slot, 5);
     let started = w.register_start(slot, 200);
     let registration = World::registration(&started, 2);
-    let authorised = Authorised::Device {
-        device: Fixed([1; 32]),
-        generation: 1,
-        counter: 1,
-    };
-    assert!(matches!(
-        w.finish(slot, &registration, authorised),
-        Effect::Registered(_)
-    ));
+    let authorised = Authorised::Device { device: Fixed([1; 32]), generation: 1, counter: 1 };
+    assert!(matches!(w.finish(slot, &registration, authorised), Effect::Registered(_)));
     let row = w.state.slot(&slot).expect("slot").counters.row();
     let new = w.attempt(slot, 5);
     assert_ne!(number(&old), number(&new));
@@ -183,9 +160,7 @@ fn inv1_a_success_is_counted_once_and_its_reply_repeated() {
     w.fail(slot, 1);
     let attempt = number(&w.attempt(slot, 2));
     let first = w.close(slot, attempt, 2, true);
-    let Effect::Release { receipt, .. } = &first else {
-        panic!("{first:?}")
-    };
+    let Effect::Release { receipt, .. } = &first else { panic!("{first:?}") };
     assert_eq!((receipt.failures_ms.len(), receipt.failures_year), (1, 1));
     assert_eq!(w.close(slot, attempt, 2, true), first);
     // Another finish for the attempt that is closed gets nothing.
@@ -215,15 +190,7 @@ fn inv1_registering_again_and_again_gives_two_rows_in_thirty_days() {
         let registration = World::registration(&started, 1);
         counter += 1;
         let device = Fixed([1; 32]);
-        w.finish(
-            slot,
-            &registration,
-            Authorised::Device {
-                device,
-                generation,
-                counter,
-            },
-        );
+        w.finish(slot, &registration, Authorised::Device { device, generation, counter });
     }
     // A row of nine, two granted rows, and what the inherited row had left.
     assert!(failures <= 9 + 2 * 9 + 9, "{failures}");
@@ -257,10 +224,7 @@ fn inv1_forty_failures_a_year_are_all_whatever_happens() {
         w.close(slot, attempt, ke1, true);
     }
     assert_eq!(failures, 40);
-    assert!(
-        w.state.slot(&slot).expect("slot").record.is_some(),
-        "attempts wait, the record stays"
-    );
+    assert!(w.state.slot(&slot).expect("slot").record.is_some(), "attempts wait, the record stays");
 }
 
 #[test]
@@ -275,14 +239,7 @@ fn inv1_destroying_and_registering_again_keeps_the_counters() {
         Outcome::Destroyed { generation: 1 }
     ));
     let receipt = w.register(slot, 2);
-    assert_eq!(
-        (
-            receipt.generation,
-            receipt.budget.row_left,
-            receipt.budget.year_left
-        ),
-        (2, 5, 35)
-    );
+    assert_eq!((receipt.generation, receipt.budget.row_left, receipt.budget.year_left), (2, 5, 35));
 }
 
 #[test]
@@ -316,24 +273,12 @@ fn inv1_a_cold_start_debits_what_the_waits_allowed() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
     let era = World::slot("nobody");
-    w.apply(
-        era,
-        Command::Era {
-            era: 2,
-            window_ms: DAY,
-        },
-    );
+    w.apply(era, Command::Era { era: 2, window_ms: DAY });
     let Outcome::BudgetIs { budget } = outcome(w.apply(slot, Command::Budget {})) else {
         panic!("budget")
     };
     assert_eq!((budget.row_left, budget.year_left), (10, 31));
-    w.apply(
-        era,
-        Command::Era {
-            era: 2,
-            window_ms: DAY,
-        },
-    );
+    w.apply(era, Command::Era { era: 2, window_ms: DAY });
     let Outcome::BudgetIs { budget } = outcome(w.apply(slot, Command::Budget {})) else {
         panic!("budget")
     };
@@ -364,19 +309,13 @@ fn at_most_a_hundred_records_lock_in_a_day() {
             }
             other => assert!(matches!(
                 outcome(other),
-                Outcome::Wait {
-                    reason: WaitReason::LockCeiling,
-                    ..
-                }
+                Outcome::Wait { reason: WaitReason::LockCeiling, .. }
             )),
         }
     }
     assert_eq!(locked, 100);
     w.now += DAY;
-    assert!(matches!(
-        w.attempt(slots[119], 10),
-        Effect::Challenge { .. }
-    ));
+    assert!(matches!(w.attempt(slots[119], 10), Effect::Challenge { .. }));
 }
 
 #[test]
@@ -388,10 +327,7 @@ fn inv4_a_clock_that_goes_back_moves_nothing_back() {
     }
     let now = w.state.now_ms();
     w.now -= 300 * DAY;
-    assert!(matches!(
-        outcome(w.attempt(slot, 4)),
-        Outcome::Refused { .. } | Outcome::Wait { .. }
-    ));
+    assert!(matches!(outcome(w.attempt(slot, 4)), Outcome::Refused { .. } | Outcome::Wait { .. }));
     assert_eq!(w.state.now_ms(), now);
 }
 
@@ -409,18 +345,10 @@ fn inv7_a_salt_leaves_with_its_record() {
         .expose();
     let contains = |bytes: &[u8], needle: &[u8]| bytes.windows(32).any(|window| window == needle);
     assert!(contains(&w.state.salts_to_bytes(), &salt));
-    assert!(
-        !contains(&w.state.to_bytes(), &salt),
-        "the state is encoded without salts"
-    );
+    assert!(!contains(&w.state.to_bytes(), &salt), "the state is encoded without salts");
     for n in 1..=10 {
         w.fail(slot, n);
     }
     assert!(!contains(&w.state.salts_to_bytes(), &salt));
-    assert!(
-        w.state
-            .slot(&other)
-            .and_then(|s| s.record.as_ref())
-            .is_some()
-    );
+    assert!(w.state.slot(&other).and_then(|s| s.record.as_ref()).is_some());
 }

@@ -29,19 +29,12 @@ fn salt_of(effect: &Effect) -> [u8; 32] {
 fn every_other_start_gets_a_salt_of_its_own() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     let first = w.register_start(slot, 1);
-    assert_eq!(
-        w.register_start(slot, 1),
-        first,
-        "the same request gets the same answer"
-    );
+    assert_eq!(w.register_start(slot, 1), first, "the same request gets the same answer");
     let registration = World::registration(&first, 1);
     let mut salts = vec![salt_of(&first)];
     for word in 2..200 {
         let salt = salt_of(&w.register_start(slot, word));
-        assert!(
-            !salts.contains(&salt),
-            "a dictionary of starts sees one salt twice"
-        );
+        assert!(!salts.contains(&salt), "a dictionary of starts sees one salt twice");
         salts.push(salt);
     }
     // The first entry is void: what it evaluated can no longer become a record.
@@ -57,15 +50,8 @@ fn the_record_takes_the_salt_of_its_entry() {
     let started = w.register_start(slot, 1);
     let registration = World::registration(&started, 1);
     w.finish(slot, &registration, Authorised::Nobody {});
-    let record = w
-        .state
-        .slot(&slot)
-        .and_then(|s| s.record.as_ref())
-        .expect("record");
-    assert_eq!(
-        record.salt.as_ref().map(|s| *s.expose()),
-        Some(salt_of(&started))
-    );
+    let record = w.state.slot(&slot).and_then(|s| s.record.as_ref()).expect("record");
+    assert_eq!(record.salt.as_ref().map(|s| *s.expose()), Some(salt_of(&started)));
 }
 
 #[test]
@@ -78,10 +64,7 @@ fn a_salt_that_is_not_the_announced_one_is_not_used() {
         salt: Fixed(sha256(&[3; 32])),
         keyset: 1,
     };
-    assert_eq!(
-        refusal(w.apply_with(slot, ticket, command, [4; 32])),
-        Refusal::EntryUnknown
-    );
+    assert_eq!(refusal(w.apply_with(slot, ticket, command, [4; 32])), Refusal::EntryUnknown);
 }
 
 #[test]
@@ -116,19 +99,8 @@ fn a_replayed_finish_restores_no_old_password() {
     let started = w.register_start(slot, 2);
     let new = World::registration(&started, 2);
     let device = Fixed([1; 32]);
-    w.finish(
-        slot,
-        &new,
-        Authorised::Device {
-            device,
-            generation: 1,
-            counter: 1,
-        },
-    );
-    assert_eq!(
-        refusal(w.finish(slot, &old, Authorised::Nobody {})),
-        Refusal::EntryUnknown
-    );
+    w.finish(slot, &new, Authorised::Device { device, generation: 1, counter: 1 });
+    assert_eq!(refusal(w.finish(slot, &old, Authorised::Nobody {})), Refusal::EntryUnknown);
     assert_eq!(w.state.slot(&slot).expect("slot").generation, 2);
 }
 
@@ -137,14 +109,8 @@ fn two_racing_clients_leave_one_record() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     let one = World::registration(&w.register_start(slot, 1), 1);
     let two = World::registration(&w.register_start(slot, 2), 2);
-    assert_eq!(
-        refusal(w.finish(slot, &one, Authorised::Nobody {})),
-        Refusal::EntryUnknown
-    );
-    assert!(matches!(
-        w.finish(slot, &two, Authorised::Nobody {}),
-        Effect::Registered(_)
-    ));
+    assert_eq!(refusal(w.finish(slot, &one, Authorised::Nobody {})), Refusal::EntryUnknown);
+    assert!(matches!(w.finish(slot, &two, Authorised::Nobody {}), Effect::Registered(_)));
 }
 
 #[test]
@@ -173,19 +139,11 @@ fn a_replacement_without_authority_waits_seven_days_and_any_sign_of_the_owner_st
         }
         w.now += 7 * DAY - 1;
         w.apply(slot, Command::Tick {});
-        assert_eq!(
-            w.state.slot(&slot).expect("slot").generation,
-            generation,
-            "{by}: too early"
-        );
+        assert_eq!(w.state.slot(&slot).expect("slot").generation, generation, "{by}: too early");
         w.now += 1;
         w.apply(slot, Command::Tick {});
         let expected = generation + u64::from(by == "nobody");
-        assert_eq!(
-            w.state.slot(&slot).expect("slot").generation,
-            expected,
-            "{by}"
-        );
+        assert_eq!(w.state.slot(&slot).expect("slot").generation, expected, "{by}");
     }
 }
 
@@ -195,10 +153,7 @@ fn a_fresh_recovery_authorises_one_registration_for_ten_minutes() {
     w.register(slot, 1);
     let attempt = number(&w.attempt(slot, 1));
     w.close(slot, attempt, 1, true);
-    let fresh = Authorised::Fresh {
-        generation: 1,
-        attempt,
-    };
+    let fresh = Authorised::Fresh { generation: 1, attempt };
     let started = w.register_start(slot, 1);
     let registration = World::registration(&started, 9);
     let Effect::Registered(receipt) = w.finish(slot, &registration, fresh.clone()) else {
@@ -214,10 +169,7 @@ fn a_fresh_recovery_authorises_one_registration_for_ten_minutes() {
     w.now += 10 * MINUTE + 1;
     let started = w.register_start(slot, 4);
     let late = World::registration(&started, 9);
-    let fresh = Authorised::Fresh {
-        generation: 2,
-        attempt,
-    };
+    let fresh = Authorised::Fresh { generation: 2, attempt };
     assert_eq!(refusal(w.finish(slot, &late, fresh)), Refusal::NotOwner);
 }
 
@@ -230,19 +182,10 @@ fn a_replayed_destroy_does_nothing_to_the_next_record() {
         Effect::Plain(Outcome::Destroyed { .. })
     ));
     w.register(slot, 1);
-    assert_eq!(
-        refusal(w.owner(slot, Verb::Destroy, 1, 1, 5)),
-        Refusal::GenerationMoved
-    );
+    assert_eq!(refusal(w.owner(slot, Verb::Destroy, 1, 1, 5)), Refusal::GenerationMoved);
     w.owner(slot, Verb::Status, 1, 2, 6);
-    assert_eq!(
-        refusal(w.owner(slot, Verb::Destroy, 1, 2, 6)),
-        Refusal::Replayed
-    );
-    assert_eq!(
-        refusal(w.owner(slot, Verb::Destroy, 2, 2, 9)),
-        Refusal::NotOwner
-    );
+    assert_eq!(refusal(w.owner(slot, Verb::Destroy, 1, 2, 6)), Refusal::Replayed);
+    assert_eq!(refusal(w.owner(slot, Verb::Destroy, 2, 2, 9)), Refusal::NotOwner);
     assert!(w.state.slot(&slot).expect("slot").record.is_some());
 }
 
@@ -254,34 +197,14 @@ fn at_most_four_devices_are_enrolled_and_recovery_leaves_one() {
         let enroll = Some(Fixed([100 + n; 32]));
         let device = Fixed([1; 32]);
         let (verb, counter) = (Verb::EnrollDevice, u64::from(n) + 1);
-        w.apply(
-            slot,
-            Command::Owner {
-                verb,
-                device,
-                generation: 1,
-                counter,
-                enroll,
-            },
-        );
+        w.apply(slot, Command::Owner { verb, device, generation: 1, counter, enroll });
     }
-    assert_eq!(
-        refusal(w.owner(slot, Verb::EnrollDevice, 1, 1, 9)),
-        Refusal::DevicesFull
-    );
+    assert_eq!(refusal(w.owner(slot, Verb::EnrollDevice, 1, 1, 9)), Refusal::DevicesFull);
     let attempt = number(&w.attempt(slot, 1));
     w.close(slot, attempt, 1, true);
-    let devices = &w
-        .state
-        .slot(&slot)
-        .and_then(|s| s.record.as_ref())
-        .expect("record")
-        .devices;
+    let devices = &w.state.slot(&slot).and_then(|s| s.record.as_ref()).expect("record").devices;
     assert_eq!(devices.iter().map(|d| d.key.0[0]).collect::<Vec<_>>(), [9]);
-    assert_eq!(
-        refusal(w.owner(slot, Verb::Status, 1, 1, 99)),
-        Refusal::NotOwner
-    );
+    assert_eq!(refusal(w.owner(slot, Verb::Status, 1, 1, 99)), Refusal::NotOwner);
 }
 
 #[test]
@@ -289,29 +212,17 @@ fn a_ticket_used_twice_or_out_of_time_moves_nothing() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
     let ticket = w.ticket();
-    let command = |ke1| Command::RecoverStart {
-        ke1: Fixed([ke1; 32]),
-        seed: Fixed([0; 32]),
-    };
+    let command = |ke1| Command::RecoverStart { ke1: Fixed([ke1; 32]), seed: Fixed([0; 32]) };
     number(&w.apply_with(slot, ticket, command(1), [0; 32]));
-    assert_eq!(
-        refusal(w.apply_with(slot, ticket, command(2), [0; 32])),
-        Refusal::TicketSpent
-    );
+    assert_eq!(refusal(w.apply_with(slot, ticket, command(2), [0; 32])), Refusal::TicketSpent);
     // The same request with the same ticket is a repeated request.
     number(&w.apply_with(slot, ticket, command(1), [0; 32]));
     let mut old = w.ticket();
     old.expires_ms = w.now - 1;
-    assert_eq!(
-        refusal(w.apply_with(slot, old, command(3), [0; 32])),
-        Refusal::TicketSpent
-    );
+    assert_eq!(refusal(w.apply_with(slot, old, command(3), [0; 32])), Refusal::TicketSpent);
     let mut eternal = w.ticket();
     eternal.expires_ms = w.now + DAY;
-    assert_eq!(
-        refusal(w.apply_with(slot, eternal, command(3), [0; 32])),
-        Refusal::TicketSpent
-    );
+    assert_eq!(refusal(w.apply_with(slot, eternal, command(3), [0; 32])), Refusal::TicketSpent);
     assert_eq!(w.state.slot(&slot).expect("slot").counters.row(), 1);
 }
 
@@ -348,15 +259,8 @@ fn a_snapshot_holds_everything_and_its_salts_travel_apart() {
 #[test]
 fn a_full_fleet_refuses_new_slots_only() {
     let mut w = World::new();
-    w.state = State::new(
-        1,
-        strongroom_manifest::Policy::standard(),
-        Limits { slots: 1 },
-    );
+    w.state = State::new(1, strongroom_manifest::Policy::standard(), Limits { slots: 1 });
     w.register(World::slot("alice"), 1);
-    assert_eq!(
-        refusal(w.register_start(World::slot("bob"), 1)),
-        Refusal::FleetFull
-    );
+    assert_eq!(refusal(w.register_start(World::slot("bob"), 1)), Refusal::FleetFull);
     w.register_start(World::slot("alice"), 2);
 }

@@ -23,8 +23,7 @@ impl Fleet {
     fn take(&mut self, at: usize, out: Output) {
         let from = self.replicas[at].id();
         for (to, bytes) in out.messages {
-            self.queue
-                .push_back(Work::Peer(usize::from(to.node().number()) - 1, from, bytes));
+            self.queue.push_back(Work::Peer(usize::from(to.node().number()) - 1, from, bytes));
         }
         if let Some(persist) = out.persist {
             self.queue.push_back(Work::Persisted(at, persist.number));
@@ -47,9 +46,7 @@ impl Fleet {
 }
 
 fn main() {
-    let mut args = std::env::args()
-        .skip(1)
-        .filter_map(|a| a.parse::<u64>().ok());
+    let mut args = std::env::args().skip(1).filter_map(|a| a.parse::<u64>().ok());
     let (batch, seconds) = (args.next().unwrap_or(1), args.next().unwrap_or(3));
     let nodes: Vec<NodeId> = (1..=7).filter_map(NodeId::new).collect();
     let make = |node: &NodeId| {
@@ -68,13 +65,7 @@ fn main() {
         Replica::new(config, DiskImage::default()).expect("valid")
     };
     let replicas: Vec<Replica> = nodes.iter().map(make).collect();
-    let mut fleet = Fleet {
-        replicas,
-        queue: VecDeque::new(),
-        now: 0,
-        released: 0,
-        applied: 0,
-    };
+    let mut fleet = Fleet { replicas, queue: VecDeque::new(), now: 0, released: 0, applied: 0 };
     let positions = fleet.replicas.iter_mut().map(|r| r.position()).collect();
     let start = Start { era: 1, positions };
     for at in 0..7 {
@@ -98,9 +89,7 @@ fn main() {
     let mut since_compaction = 0;
     while begin.elapsed() < Duration::from_secs(seconds) {
         for _ in 0..batch {
-            fleet.replicas[leader]
-                .propose(vec![7; 112], [9; 32])
-                .expect("leads");
+            fleet.replicas[leader].propose(vec![7; 112], [9; 32]).expect("leads");
         }
         let out = fleet.replicas[leader].step(fleet.now, Event::Tick);
         fleet.take(leader, out);

@@ -16,8 +16,8 @@ impl Replica {
     /// A replica that no leader speaks to any more. Everybody that it knows may have been replaced, in an era that it
     /// never heard of: asking whoever is there now brings the news.
     pub(crate) fn is_forgotten(&self) -> bool {
-        let silent =
-            self.ticks.saturating_sub(self.heard_at_tick) > 2 * config::ELECTION_TICKS as u64;
+        let silent = self.ticks.saturating_sub(self.heard_at_tick)
+            > (config::ELECTION_TICKS as u64).saturating_mul(2);
         silent && self.role() != Role::Leader
     }
 
@@ -27,17 +27,9 @@ impl Replica {
         if self.ticks % JOIN_TICKS != 1 {
             return;
         }
-        let message = PeerMessage::Join {
-            id: self.config.id.as_u64(),
-            era: self.meta.era,
-        };
-        let others: Vec<NodeId> = self
-            .config
-            .nodes
-            .iter()
-            .copied()
-            .filter(|n| *n != self.config.node)
-            .collect();
+        let message = PeerMessage::Join { id: self.config.id.as_u64(), era: self.meta.era };
+        let others: Vec<NodeId> =
+            self.config.nodes.iter().copied().filter(|n| *n != self.config.node).collect();
         for node in others {
             self.say(ReplicaId::placeholder(node), &message);
         }
@@ -86,9 +78,7 @@ impl Replica {
             }
             None => {}
         }
-        self.out
-            .events
-            .push(ReplicaEvent::JoinRequested { id: from });
+        self.out.events.push(ReplicaEvent::JoinRequested { id: from });
     }
 
     pub(crate) fn receive_welcome(&mut self, from: ReplicaId, era: u64, term: u64, seats: Seats) {
@@ -114,9 +104,7 @@ impl Replica {
         self.meta.term = self.meta.term.max(term);
         // A crash after this is durable leaves the old chain beside the newer era: still a valid position.
         self.batches.touch_meta();
-        self.out
-            .events
-            .push(ReplicaEvent::Welcomed { by: from, era });
+        self.out.events.push(ReplicaEvent::Welcomed { by: from, era });
     }
 
     /// Proposes the next change of seats, if this replica leads and one is due.
@@ -125,11 +113,7 @@ impl Replica {
         if !self.acts() {
             return false;
         }
-        let Some(raft) = self
-            .raft
-            .as_mut()
-            .filter(|r| r.raft.state == StateRole::Leader)
-        else {
+        let Some(raft) = self.raft.as_mut().filter(|r| r.raft.state == StateRole::Leader) else {
             self.joiners.clear();
             return false;
         };
@@ -137,8 +121,7 @@ impl Replica {
         if self.joiners.is_empty() && seats.learners.is_empty() && !seats.is_joint() {
             return false;
         }
-        self.joiners
-            .retain(|_, id| seats.voters.binary_search(&id.as_u64()).is_err());
+        self.joiners.retain(|_, id| seats.voters.binary_search(&id.as_u64()).is_err());
         // A second change while one is pending would be replaced by an empty entry without a word; one before the
         // own term's first commit could rest on a configuration that is not committed.
         if !raft.raft.commit_to_current_term() || raft.raft.has_pending_conf() {
@@ -156,7 +139,6 @@ impl Replica {
         let Some(context) = codec::encode_change(&change) else {
             return false;
         };
-        raft.propose_conf_change(context, change.to_library())
-            .is_ok()
+        raft.propose_conf_change(context, change.to_library()).is_ok()
     }
 }

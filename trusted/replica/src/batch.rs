@@ -98,10 +98,8 @@ impl Replica {
             return self.settle(batch);
         }
         // Last in the batch, so that everything before it is whole if it is.
-        let sealed = disk::encode_meta(&self.meta).and_then(|text| {
-            self.sealer
-                .seal(Kind::Meta, self.meta.era, Place::ONLY, &text)
-        });
+        let sealed = disk::encode_meta(&self.meta)
+            .and_then(|text| self.sealer.seal(Kind::Meta, self.meta.era, Place::ONLY, &text));
         let Some(meta) = sealed else {
             self.halt(Halt::Exhausted);
             return false;
@@ -112,10 +110,7 @@ impl Replica {
         let ops = core::mem::take(&mut batch.ops);
         // A crash before this batch is durable loses nothing that anybody was told; the next process finds the disk as
         // it was. A crash after it, and before the messages below leave, leaves a promise that nobody heard.
-        self.out.persist = Some(Persist {
-            number: batch.number,
-            ops,
-        });
+        self.out.persist = Some(Persist { number: batch.number, ops });
         self.batches.sent = Some(batch);
         false
     }
@@ -167,9 +162,7 @@ impl Replica {
                 self.erasure.retire();
                 self.sealer.forget_salt_keys();
                 self.erased_through = through;
-                self.out
-                    .events
-                    .push(crate::ReplicaEvent::Erased { through });
+                self.out.events.push(crate::ReplicaEvent::Erased { through });
             }
         }
     }
@@ -179,10 +172,7 @@ impl Replica {
         if let Some(index) = cut {
             self.batches.op(PersistOp::TruncateFrom { index });
         }
-        let mut before = first
-            .checked_sub(1)
-            .and_then(|i| log.hash_at(i))
-            .unwrap_or_default();
+        let mut before = first.checked_sub(1).and_then(|i| log.hash_at(i)).unwrap_or_default();
         for link in log.links_from(first) {
             self.record_entry(link, before);
             before = link.hash;
@@ -192,10 +182,7 @@ impl Replica {
 
     fn record_entry(&mut self, link: &Link, before: [u8; 32]) {
         let index = link.entry.index;
-        let place = Place {
-            index,
-            hash: before,
-        };
+        let place = Place { index, hash: before };
         let text = disk::entry_text(link);
         let entry = self.sealer.seal(Kind::Entry, link.entry.term, place, &text);
         let salt = self.sealed_salt(link);
@@ -212,13 +199,9 @@ impl Replica {
         if !is_payload(link) {
             return Some(Vec::new());
         }
-        let place = Place {
-            index: link.entry.index,
-            hash: link.hash,
-        };
+        let place = Place { index: link.entry.index, hash: link.hash };
         let key = self.erasure.sealing_key().clone();
-        self.sealer
-            .seal_salt(&key, Kind::EntrySalt, place, &link.entry.context)
+        self.sealer.seal_salt(&key, Kind::EntrySalt, place, &link.entry.context)
     }
 
     fn record_tip(&mut self, tip: Base) {
@@ -229,15 +212,10 @@ impl Replica {
 
     /// Records a snapshot and its salts, under the key that new salts are sealed under.
     pub(crate) fn record_snapshot(&mut self, base: &Base, state: &[u8], salts: &[u8]) {
-        let place = Place {
-            index: base.index,
-            hash: base.hash,
-        };
+        let place = Place { index: base.index, hash: base.hash };
         let key = self.erasure.sealing_key().clone();
-        let sealed = disk::encode_snapshot(base, state).and_then(|text| {
-            self.sealer
-                .seal(Kind::Snapshot, base.index, Place::ONLY, &text)
-        });
+        let sealed = disk::encode_snapshot(base, state)
+            .and_then(|text| self.sealer.seal(Kind::Snapshot, base.index, Place::ONLY, &text));
         let sealed_salts = self.sealer.seal_salt(&key, Kind::Salts, place, salts);
         let (Some(sealed), Some(sealed_salts)) = (sealed, sealed_salts) else {
             self.halt(Halt::Exhausted);
@@ -258,9 +236,7 @@ impl Replica {
     /// batch is durable as a whole, so a crash leaves a disk that needs the old key alone, or the new one alone.
     pub(crate) fn record_compaction(&mut self, base: &Base, state: &[u8], salts: &[u8]) {
         self.record_snapshot(base, state, salts);
-        self.batches.op(PersistOp::CompactBefore {
-            index: base.index.saturating_add(1),
-        });
+        self.batches.op(PersistOp::CompactBefore { index: base.index.saturating_add(1) });
         let links: Vec<Link> = self
             .raft
             .as_ref()
@@ -268,17 +244,14 @@ impl Replica {
             .unwrap_or_default();
         for link in links.iter().filter(|l| is_payload(l)) {
             match self.sealed_salt(link) {
-                Some(salt) => self.batches.op(PersistOp::PutEntrySalt {
-                    index: link.entry.index,
-                    salt,
-                }),
+                Some(salt) => {
+                    self.batches.op(PersistOp::PutEntrySalt { index: link.entry.index, salt })
+                }
                 None => self.halt(Halt::Exhausted),
             }
         }
         self.batches.touch_meta();
-        self.batches.effect(Effect::Retire {
-            through: base.index,
-        });
+        self.batches.effect(Effect::Retire { through: base.index });
     }
 
     /// Hands out what has gathered.

@@ -37,11 +37,7 @@ pub(crate) fn parts(entry: &Entry) -> (EntryKind, &[u8], ChainHash) {
 }
 
 pub(crate) fn salt_digest(salt: &[u8]) -> ChainHash {
-    Sha256::new()
-        .chain_update(SALT_LABEL)
-        .chain_update(salt)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(SALT_LABEL).chain_update(salt).finalize().into()
 }
 
 /// The hash after `entry`.
@@ -73,9 +69,5 @@ pub(crate) fn extend_parts(
 
 /// The hash at the synthetic entry that every fleet begins with.
 pub(crate) fn genesis(fleet: &str) -> ChainHash {
-    Sha256::new()
-        .chain_update(GENESIS_LABEL)
-        .chain_update(fleet.as_bytes())
-        .finalize()
-        .into()
+    Sha256::new().chain_update(GENESIS_LABEL).chain_update(fleet.as_bytes()).finalize().into()
 }

@@ -65,14 +65,7 @@ pub(crate) fn encode(message: &PeerMessage, max: usize) -> Option<Vec<u8>> {
             e.array(3).ok()?.u8(1).ok()?.u64(*id).ok()?.u64(*era).ok()?;
         }
         PeerMessage::Welcome { era, term, seats } => {
-            e.array(4)
-                .ok()?
-                .u8(2)
-                .ok()?
-                .u64(*era)
-                .ok()?
-                .u64(*term)
-                .ok()?;
+            e.array(4).ok()?.u8(2).ok()?.u64(*era).ok()?.u64(*term).ok()?;
             encode_seats(&mut e, seats).ok()?;
         }
         PeerMessage::NewerEra { era } => {
@@ -87,13 +80,7 @@ fn encode_frame(e: &mut Buffer, frame: &Frame) -> Option<Encoded> {
     let m = &frame.message;
     let (_, kind) = KINDS.iter().find(|(t, _)| *t == m.msg_type)?;
     let body = |e: &mut Buffer| -> Encoded {
-        e.array(15)?
-            .u8(0)?
-            .u64(frame.era)?
-            .u8(*kind)?
-            .u64(m.from)?
-            .u64(m.to)?
-            .u64(m.term)?;
+        e.array(15)?.u8(0)?.u64(frame.era)?.u8(*kind)?.u64(m.from)?.u64(m.to)?.u64(m.term)?;
         e.u64(m.log_term)?
             .u64(m.index)?
             .u64(m.commit)?
@@ -127,22 +114,13 @@ fn encode_frame(e: &mut Buffer, frame: &Frame) -> Option<Encoded> {
 fn encode_entry(e: &mut Buffer, entry: &Entry) -> Encoded {
     let (kind, bytes, _) = chain::parts(entry);
     e.array(4)?.u8(kind as u8)?.u64(entry.term)?.bytes(bytes)?;
-    e.bytes(if kind == EntryKind::Payload {
-        &entry.context
-    } else {
-        &[]
-    })?;
+    e.bytes(if kind == EntryKind::Payload { &entry.context } else { &[] })?;
     Ok(())
 }
 
 fn encode_seats(e: &mut Buffer, seats: &Seats) -> Encoded {
     e.array(4)?;
-    for ids in [
-        &seats.voters,
-        &seats.outgoing,
-        &seats.learners,
-        &seats.learners_next,
-    ] {
+    for ids in [&seats.voters, &seats.outgoing, &seats.learners, &seats.learners_next] {
         e.array(ids.len() as u64)?;
         for id in ids {
             e.u64(*id)?;
@@ -176,15 +154,10 @@ fn decode_message(d: &mut Decoder<'_>) -> Result<PeerMessage, Error> {
     let fields = array(d, 15)?;
     match (d.u8()?, fields) {
         (0, 15) => decode_frame(d).map(PeerMessage::Raft),
-        (1, 3) => Ok(PeerMessage::Join {
-            id: d.u64()?,
-            era: d.u64()?,
-        }),
-        (2, 4) => Ok(PeerMessage::Welcome {
-            era: d.u64()?,
-            term: d.u64()?,
-            seats: decode_seats(d)?,
-        }),
+        (1, 3) => Ok(PeerMessage::Join { id: d.u64()?, era: d.u64()? }),
+        (2, 4) => {
+            Ok(PeerMessage::Welcome { era: d.u64()?, term: d.u64()?, seats: decode_seats(d)? })
+        }
         (3, 2) => Ok(PeerMessage::NewerEra { era: d.u64()? }),
         _ => refuse("kind"),
     }
@@ -223,11 +196,7 @@ fn decode_frame(d: &mut Decoder<'_>) -> Result<Frame, Error> {
     if !is_null(d)? {
         m.set_snapshot(decode_snapshot(d)?);
     }
-    Ok(Frame {
-        era,
-        hash,
-        message: m,
-    })
+    Ok(Frame { era, hash, message: m })
 }
 
 fn decode_snapshot(d: &mut Decoder<'_>) -> Result<Snapshot, Error> {
@@ -268,11 +237,7 @@ fn decode_entry(d: &mut Decoder<'_>, index: u64) -> Result<Entry, Error> {
 
 /// Builds the library's entry from ours; `None` for what no replica writes.
 pub(crate) fn entry(kind: u8, index: u64, term: u64, bytes: &[u8], salt: &[u8]) -> Option<Entry> {
-    let mut entry = Entry {
-        index,
-        term,
-        ..Entry::default()
-    };
+    let mut entry = Entry { index, term, ..Entry::default() };
     match kind {
         k if k == EntryKind::Empty as u8 && bytes.is_empty() && salt.is_empty() => {}
         k if k == EntryKind::Payload as u8 && bytes.len() <= MAX_PAYLOAD && salt.len() == SALT => {
@@ -281,11 +246,7 @@ pub(crate) fn entry(kind: u8, index: u64, term: u64, bytes: &[u8], salt: &[u8]) 
         }
         k if k == EntryKind::Change as u8 && salt.is_empty() => {
             // The library's own form is written here, from what we understood: its parser reads only our bytes.
-            entry.data = decode_change(bytes)?
-                .to_library()
-                .write_to_bytes()
-                .ok()?
-                .into();
+            entry.data = decode_change(bytes)?.to_library().write_to_bytes().ok()?.into();
             entry.context = bytes.to_vec().into();
             entry.entry_type = EntryType::EntryConfChangeV2;
         }
@@ -302,23 +263,13 @@ fn decode_seats(d: &mut Decoder<'_>) -> Result<Seats, Error> {
         let count = array(d, MAX_SEATS)?;
         (0..count).map(|_| d.u64()).collect()
     };
-    Ok(Seats {
-        voters: ids()?,
-        outgoing: ids()?,
-        learners: ids()?,
-        learners_next: ids()?,
-    })
+    Ok(Seats { voters: ids()?, outgoing: ids()?, learners: ids()?, learners_next: ids()? })
 }
 
 /// A change as an entry carries it.
 pub(crate) fn encode_change(change: &Change) -> Option<Vec<u8>> {
     let mut e = Encoder::new(Vec::new());
-    e.array(2)
-        .ok()?
-        .u64(change.era)
-        .ok()?
-        .array(change.steps.len() as u64)
-        .ok()?;
+    e.array(2).ok()?.u64(change.era).ok()?.array(change.steps.len() as u64).ok()?;
     for (step, id) in &change.steps {
         e.array(2).ok()?.u8(*step as u8).ok()?.u64(*id).ok()?;
     }
@@ -369,14 +320,7 @@ pub(crate) fn encode_snapshot_body(
 ) -> Option<Vec<u8>> {
     let room = state.len().checked_add(salts.len())?.checked_add(64)?;
     let mut e = Encoder::new(Vec::with_capacity(room));
-    e.array(3)
-        .ok()?
-        .bytes(hash)
-        .ok()?
-        .bytes(state)
-        .ok()?
-        .bytes(salts)
-        .ok()?;
+    e.array(3).ok()?.bytes(hash).ok()?.bytes(state).ok()?.bytes(salts).ok()?;
     Some(e.into_writer())
 }
 

@@ -1,5 +1,7 @@
 //! What the encoding takes, and what it refuses.
 
+#![cfg(test)]
+
 use super::*;
 use alloc::vec;
 use proptest::prelude::*;
@@ -10,21 +12,14 @@ fn append() -> PeerMessage {
     let mut m = Message::default();
     m.msg_type = MessageType::MsgAppend;
     (m.from, m.to, m.term, m.log_term, m.index, m.commit) = (1, 2, 3, 3, 4, 4);
-    let change = Change {
-        era: 1,
-        steps: vec![(Step::AddLearner, 77)],
-    };
+    let change = Change { era: 1, steps: vec![(Step::AddLearner, 77)] };
     let entries: Vec<Entry> = vec![
         entry(0, 5, 3, &[], &[]).unwrap(),
         entry(1, 6, 3, b"payload", &[9; 32]).unwrap(),
         entry(2, 7, 3, &encode_change(&change).unwrap(), &[]).unwrap(),
     ];
     m.set_entries(entries.into());
-    PeerMessage::Raft(Frame {
-        era: 1,
-        hash: Some([5; 32]),
-        message: m,
-    })
+    PeerMessage::Raft(Frame { era: 1, hash: Some([5; 32]), message: m })
 }
 
 fn snapshot() -> PeerMessage {
@@ -32,41 +27,23 @@ fn snapshot() -> PeerMessage {
     m.msg_type = MessageType::MsgSnapshot;
     (m.from, m.to, m.term) = (1, 2, 3);
     let mut s = Snapshot::default();
-    s.data = encode_snapshot_body(&[1; 32], b"state", b"salts")
-        .unwrap()
-        .into();
+    s.data = encode_snapshot_body(&[1; 32], b"state", b"salts").unwrap().into();
     s.mut_metadata().index = 9;
     s.mut_metadata().term = 2;
-    let seats = Seats {
-        voters: vec![1, 2, 3],
-        learners: vec![4],
-        ..Seats::default()
-    };
+    let seats = Seats { voters: vec![1, 2, 3], learners: vec![4], ..Seats::default() };
     s.mut_metadata().set_conf_state(seats.to_conf());
     m.set_snapshot(s);
-    PeerMessage::Raft(Frame {
-        era: 1,
-        hash: Some([1; 32]),
-        message: m,
-    })
+    PeerMessage::Raft(Frame { era: 1, hash: Some([1; 32]), message: m })
 }
 
 #[test]
 fn every_message_survives_its_own_encoding() {
-    let seats = Seats {
-        voters: vec![1, 2],
-        outgoing: vec![3],
-        ..Seats::default()
-    };
+    let seats = Seats { voters: vec![1, 2], outgoing: vec![3], ..Seats::default() };
     let all = [
         append(),
         snapshot(),
         PeerMessage::Join { id: 5, era: 0 },
-        PeerMessage::Welcome {
-            era: 1,
-            term: 2,
-            seats,
-        },
+        PeerMessage::Welcome { era: 1, term: 2, seats },
         PeerMessage::NewerEra { era: 3 },
     ];
     for message in all {
@@ -86,23 +63,13 @@ fn another_encoding_of_the_same_message_is_refused() {
 
 #[test]
 fn a_message_of_a_type_that_we_do_not_use_has_no_encoding() {
-    for kind in [
-        MessageType::MsgPropose,
-        MessageType::MsgTransferLeader,
-        MessageType::MsgTimeoutNow,
-    ] {
+    for kind in
+        [MessageType::MsgPropose, MessageType::MsgTransferLeader, MessageType::MsgTimeoutNow]
+    {
         let mut m = Message::default();
         m.msg_type = kind;
         assert!(
-            encode(
-                &PeerMessage::Raft(Frame {
-                    era: 1,
-                    hash: None,
-                    message: m
-                }),
-                MAX
-            )
-            .is_none()
+            encode(&PeerMessage::Raft(Frame { era: 1, hash: None, message: m }), MAX).is_none()
         );
     }
 }
@@ -110,25 +77,11 @@ fn a_message_of_a_type_that_we_do_not_use_has_no_encoding() {
 #[test]
 fn a_claimed_million_entries_allocates_nothing() {
     let mut e = Encoder::new(Vec::new());
-    e.array(15)
-        .unwrap()
-        .u8(0)
-        .unwrap()
-        .u64(1)
-        .unwrap()
-        .u8(1)
-        .unwrap();
+    e.array(15).unwrap().u8(0).unwrap().u64(1).unwrap().u8(1).unwrap();
     for _ in 0..7 {
         e.u64(1).unwrap();
     }
-    e.bool(false)
-        .unwrap()
-        .u64(0)
-        .unwrap()
-        .null()
-        .unwrap()
-        .array(1_000_000)
-        .unwrap();
+    e.bool(false).unwrap().u64(0).unwrap().null().unwrap().array(1_000_000).unwrap();
     assert_eq!(decode(&e.into_writer(), MAX), None);
 }
 

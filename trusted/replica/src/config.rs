@@ -103,7 +103,7 @@ pub enum BootError {
 
 /// Nodes that make a majority of the manifest.
 pub(crate) fn majority(nodes: usize) -> usize {
-    nodes / 2 + 1
+    (nodes / 2).saturating_add(1)
 }
 
 impl Config {

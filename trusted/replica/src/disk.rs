@@ -97,12 +97,7 @@ fn decode_meta(bytes: &[u8]) -> Option<Meta> {
         return None;
     }
     let (era, term, last_index) = (d.u64().ok()?, d.u64().ok()?, d.u64().ok()?);
-    Some(Meta {
-        era,
-        term,
-        last_index,
-        last_hash: d.bytes().ok()?.try_into().ok()?,
-    })
+    Some(Meta { era, term, last_index, last_hash: d.bytes().ok()?.try_into().ok()? })
 }
 
 pub(crate) fn encode_snapshot(base: &Base, state: &[u8]) -> Option<Vec<u8>> {
@@ -128,10 +123,7 @@ fn decode_snapshot(bytes: &[u8]) -> Option<DiskSnapshot> {
     let (index, term) = (d.u64().ok()?, d.u64().ok()?);
     let hash = d.bytes().ok()?.try_into().ok()?;
     let state = d.bytes().ok()?.to_vec();
-    Some(DiskSnapshot {
-        base: Base { index, term, hash },
-        state,
-    })
+    Some(DiskSnapshot { base: Base { index, term, hash }, state })
 }
 
 /// An entry's clear text on disk: kind, bytes and the digest of its salt. The term is in the header.
@@ -154,16 +146,11 @@ pub(crate) fn read(image: &DiskImage, sealer: &mut Sealer, keys: &[ErasureKey]) 
     };
     let nothing = image.snapshot.is_none() && image.salts.is_none() && image.entries.is_empty();
     let Some(sealed) = &image.meta else {
-        boot.report = if nothing {
-            BootReport::Empty
-        } else {
-            BootReport::BadMeta
-        };
+        boot.report = if nothing { BootReport::Empty } else { BootReport::BadMeta };
         return boot;
     };
-    let opened = sealer
-        .open(Kind::Meta, Place::ONLY, sealed)
-        .and_then(|(_, text)| decode_meta(&text));
+    let opened =
+        sealer.open(Kind::Meta, Place::ONLY, sealed).and_then(|(_, text)| decode_meta(&text));
     let Some(meta) = opened.filter(|m| m.era.max(m.term).max(m.last_index) < NUMBER_CEILING) else {
         boot.report = BootReport::BadMeta;
         return boot;
@@ -175,10 +162,7 @@ pub(crate) fn read(image: &DiskImage, sealer: &mut Sealer, keys: &[ErasureKey]) 
     }
     match read_chain(image, &meta, sealer, keys) {
         Ok((chain, number, torn)) => {
-            boot.report = BootReport::Intact {
-                last_index: chain.tip().index,
-                torn,
-            };
+            boot.report = BootReport::Intact { last_index: chain.tip().index, torn };
             boot.erasure_number = Some(number);
             boot.chain = Some(chain);
         }
@@ -197,29 +181,14 @@ fn read_chain(
     let opened = sealer
         .open(Kind::Snapshot, Place::ONLY, sealed)
         .and_then(|(_, text)| decode_snapshot(&text));
-    let snapshot = opened
-        .filter(|s| s.base.index > 0)
-        .ok_or(BootReport::BadSnapshot)?;
+    let snapshot = opened.filter(|s| s.base.index > 0).ok_or(BootReport::BadSnapshot)?;
     let base = snapshot.base;
     let sealed = image.salts.as_ref().ok_or(BootReport::BadSalts)?;
     let number = crate::seal::key_number(sealed).ok_or(BootReport::BadSalts)?;
-    let key = keys
-        .iter()
-        .find(|k| k.number == number)
-        .ok_or(BootReport::BadSalts)?;
-    let place = Place {
-        index: base.index,
-        hash: base.hash,
-    };
-    let salts = sealer
-        .open_salt(key, Kind::Salts, place, sealed)
-        .ok_or(BootReport::BadSalts)?;
-    let mut chain = Chain {
-        base,
-        state: snapshot.state,
-        salts: salts.to_vec(),
-        links: Vec::new(),
-    };
+    let key = keys.iter().find(|k| k.number == number).ok_or(BootReport::BadSalts)?;
+    let place = Place { index: base.index, hash: base.hash };
+    let salts = sealer.open_salt(key, Kind::Salts, place, sealed).ok_or(BootReport::BadSalts)?;
+    let mut chain = Chain { base, state: snapshot.state, salts: salts.to_vec(), links: Vec::new() };
     for record in &image.entries {
         let tip = chain.tip();
         if record.index > meta.last_index {
@@ -234,15 +203,9 @@ fn read_chain(
     }
     let tip = chain.tip();
     if tip.index != meta.last_index || tip.hash != meta.last_hash {
-        return Err(BootReport::BadEntry {
-            index: tip.index.saturating_add(1),
-        });
+        return Err(BootReport::BadEntry { index: tip.index.saturating_add(1) });
     }
-    let torn = image
-        .entries
-        .iter()
-        .filter(|e| e.index > meta.last_index)
-        .count() as u64;
+    let torn = image.entries.iter().filter(|e| e.index > meta.last_index).count() as u64;
     Ok((chain, number, torn))
 }
 
@@ -257,10 +220,7 @@ fn read_entry(
     if record.index != index {
         return Err(bad);
     }
-    let place = Place {
-        index,
-        hash: tip.hash,
-    };
+    let place = Place { index, hash: tip.hash };
     let (term, text) = sealer.open(Kind::Entry, place, &record.entry).ok_or(bad)?;
     if term < tip.term || term >= NUMBER_CEILING {
         return Err(bad);
@@ -270,21 +230,14 @@ fn read_entry(
     let hash = |kind| chain::extend_parts(&tip.hash, index, term, kind, bytes, digest);
     if *kind != EntryKind::Payload as u8 {
         let entry = codec::entry(*kind, index, term, bytes, &[]).ok_or(bad)?;
-        let kind = if *kind == EntryKind::Empty as u8 {
-            EntryKind::Empty
-        } else {
-            EntryKind::Change
-        };
-        return Ok(Link {
-            entry,
-            hash: hash(kind),
-        });
+        let kind =
+            if *kind == EntryKind::Empty as u8 { EntryKind::Empty } else { EntryKind::Change };
+        return Ok(Link { entry, hash: hash(kind) });
     }
     let hash = hash(EntryKind::Payload);
     let place = Place { index, hash };
-    let salt = sealer
-        .open_salt(key, Kind::EntrySalt, place, &record.salt)
-        .ok_or(BootReport::BadSalts)?;
+    let salt =
+        sealer.open_salt(key, Kind::EntrySalt, place, &record.salt).ok_or(BootReport::BadSalts)?;
     if salt.len() != SALT || chain::salt_digest(&salt) != *digest {
         return Err(BootReport::BadSalts);
     }

@@ -79,23 +79,14 @@ impl Replica {
     /// The library waits for ever for a snapshot that was lost.
     fn give_up_lost_snapshots(&mut self) {
         let ticks = self.ticks;
-        let Some(raft) = self
-            .raft
-            .as_mut()
-            .filter(|r| r.raft.state == StateRole::Leader)
-        else {
+        let Some(raft) = self.raft.as_mut().filter(|r| r.raft.state == StateRole::Leader) else {
             self.snapshots_sent.clear();
             return;
         };
-        let sending = raft
-            .raft
-            .prs()
-            .iter()
-            .filter(|(_, p)| p.state == ProgressState::Snapshot);
+        let sending = raft.raft.prs().iter().filter(|(_, p)| p.state == ProgressState::Snapshot);
         let mut ids: Vec<u64> = sending.map(|(id, _)| *id).collect();
         ids.sort_unstable();
-        self.snapshots_sent
-            .retain(|id, _| ids.binary_search(id).is_ok());
+        self.snapshots_sent.retain(|id, _| ids.binary_search(id).is_ok());
         for id in ids {
             let since = *self.snapshots_sent.entry(id).or_insert(ticks);
             if ticks.saturating_sub(since) > SNAPSHOT_RETRY_TICKS {
@@ -167,10 +158,7 @@ impl Replica {
     }
 
     pub(crate) fn refuse(&mut self, from: ReplicaId, reason: Refusal) {
-        self.out.events.push(ReplicaEvent::Dropped {
-            from: from.node(),
-            reason,
-        });
+        self.out.events.push(ReplicaEvent::Dropped { from: from.node(), reason });
     }
 
     pub(crate) fn say(&mut self, to: ReplicaId, message: &PeerMessage) {
@@ -263,11 +251,7 @@ impl Replica {
         if seats.standing(self.config.id) == Standing::Superseded {
             return self.halt(Halt::Superseded);
         }
-        let base = Base {
-            index: meta.index,
-            term: meta.term,
-            hash: body.hash,
-        };
+        let base = Base { index: meta.index, term: meta.term, hash: body.hash };
         self.remember_superseded(&raft.store().seats.clone(), &seats);
         raft.mut_store().restore(base, seats);
         // A crash before this batch is durable leaves the old chain whole, because a batch is all or nothing. The
@@ -284,9 +268,7 @@ impl Replica {
         }));
         self.batches.effect(Effect::Unblock);
         self.blocks = self.blocks.saturating_add(1);
-        self.out
-            .events
-            .push(ReplicaEvent::SnapshotInstalled { index: base.index });
+        self.out.events.push(ReplicaEvent::SnapshotInstalled { index: base.index });
     }
 
     fn apply(&mut self, raft: &mut RawNode<Log>, entry: Entry) {
@@ -341,14 +323,8 @@ impl Replica {
         };
         let learners = new(&after.learners, &before.learners);
         let voters = new(&after.voters, &before.voters);
-        self.out.events.extend(
-            learners
-                .into_iter()
-                .map(|id| ReplicaEvent::LearnerAdded { id }),
-        );
-        self.out
-            .events
-            .extend(voters.into_iter().map(|id| ReplicaEvent::Swapped { id }));
+        self.out.events.extend(learners.into_iter().map(|id| ReplicaEvent::LearnerAdded { id }));
+        self.out.events.extend(voters.into_iter().map(|id| ReplicaEvent::Swapped { id }));
         if before.is_joint() && !after.is_joint() {
             self.out.events.push(ReplicaEvent::LeftJoint);
         }
@@ -370,17 +346,10 @@ impl Replica {
                 _ => None,
             };
             let bytes = message.get_snapshot().data.len() as u64;
-            let frame = PeerMessage::Raft(Frame {
-                era: self.meta.era,
-                hash,
-                message,
-            });
+            let frame = PeerMessage::Raft(Frame { era: self.meta.era, hash, message });
             match codec::encode(&frame, self.config.max_frame) {
                 Some(frame) => encoded.push((to, frame)),
-                None if bytes > 0 => self
-                    .out
-                    .events
-                    .push(ReplicaEvent::SnapshotTooLarge { bytes }),
+                None if bytes > 0 => self.out.events.push(ReplicaEvent::SnapshotTooLarge { bytes }),
                 None => {}
             }
         }
@@ -393,17 +362,12 @@ impl Replica {
             return;
         }
         let needed = self.needed_holders();
-        let Some(raft) = self
-            .raft
-            .as_ref()
-            .filter(|r| r.raft.state == StateRole::Leader)
-        else {
+        let Some(raft) = self.raft.as_ref().filter(|r| r.raft.state == StateRole::Leader) else {
             return self.waiting.abandon();
         };
         let matched = |id: u64| raft.raft.prs().get(id).map_or(0, |p| p.matched);
         let held = held_by(&raft.store().seats, needed, matched);
-        self.waiting
-            .release(raft.raft.term, self.applied, held, &mut self.out.released);
+        self.waiting.release(raft.raft.term, self.applied, held, &mut self.out.released);
     }
 
     fn notice(&mut self) {
@@ -416,10 +380,7 @@ impl Replica {
         if leader != self.last_leader {
             self.last_leader = leader;
             if let Some(leader) = self.leader().filter(|_| role != Role::Leader) {
-                self.out.events.push(ReplicaEvent::Follows {
-                    leader,
-                    term: self.term(),
-                });
+                self.out.events.push(ReplicaEvent::Follows { leader, term: self.term() });
             }
         }
     }

@@ -93,10 +93,7 @@ impl Start {
     /// Everything but "is it my own position".
     pub(crate) fn check(&self, nodes: &[NodeId], own_era: u64) -> Result<Opening, StartError> {
         let ceiling = crate::config::NUMBER_CEILING;
-        let old = StartError::OldEra {
-            own: own_era,
-            stated: self.era,
-        };
+        let old = StartError::OldEra { own: own_era, stated: self.era };
         if self.era <= own_era {
             return Err(old);
         }
@@ -135,12 +132,7 @@ impl Start {
         };
         let mut voters: Vec<ReplicaId> = nodes.iter().map(seat).collect();
         voters.sort_unstable();
-        Ok(Opening {
-            era: self.era,
-            genesis,
-            voters,
-            term: top_term.saturating_add(1),
-        })
+        Ok(Opening { era: self.era, genesis, voters, term: top_term.saturating_add(1) })
     }
 }
 
@@ -177,46 +169,28 @@ mod tests {
         assert!(opening.genesis);
         assert_eq!(opening.term, 1);
         assert_eq!(opening.voters.len(), 7);
-        assert_eq!(
-            opening.voters.iter().filter(|v| v.is_placeholder()).count(),
-            3
-        );
+        assert_eq!(opening.voters.iter().filter(|v| v.is_placeholder()).count(), 3);
     }
 
     #[test]
     fn a_cold_start_begins_above_every_listed_term() {
-        let s = start(
-            2,
-            (1..=4).map(|n| position(n, u64::from(n), false)).collect(),
-        );
+        let s = start(2, (1..=4).map(|n| position(n, u64::from(n), false)).collect());
         assert_eq!(s.check(&nodes(7), 1).unwrap().term, 5);
     }
 
     #[test]
     fn a_minority_cannot_start() {
         let s = start(2, (1..=3).map(|n| position(n, 3, false)).collect());
-        assert_eq!(
-            s.check(&nodes(7), 1),
-            Err(StartError::NoMajority {
-                needed: 4,
-                listed: 3
-            })
-        );
+        assert_eq!(s.check(&nodes(7), 1), Err(StartError::NoMajority { needed: 4, listed: 3 }));
     }
 
     #[test]
     fn an_old_statement_starts_nothing() {
         let s = start(2, (1..=4).map(|n| position(n, 3, false)).collect());
-        assert_eq!(
-            s.check(&nodes(7), 2),
-            Err(StartError::OldEra { own: 2, stated: 2 })
-        );
+        assert_eq!(s.check(&nodes(7), 2), Err(StartError::OldEra { own: 2, stated: 2 }));
         let mut newer = s.clone();
         newer.positions[0].era = 2;
-        assert!(matches!(
-            newer.check(&nodes(7), 1),
-            Err(StartError::OldEra { .. })
-        ));
+        assert!(matches!(newer.check(&nodes(7), 1), Err(StartError::OldEra { .. })));
     }
 
     #[test]
@@ -224,35 +198,20 @@ mod tests {
         let four: Vec<_> = (1..=4).map(|n| position(n, 3, false)).collect();
         let mut double = four.clone();
         double[3] = double[0];
-        assert!(matches!(
-            start(2, double).check(&nodes(7), 1),
-            Err(StartError::Duplicate(_))
-        ));
+        assert!(matches!(start(2, double).check(&nodes(7), 1), Err(StartError::Duplicate(_))));
         let mut stranger = four.clone();
         stranger[3] = position(9, 3, false);
-        assert!(matches!(
-            start(2, stranger).check(&nodes(7), 1),
-            Err(StartError::Stranger(_))
-        ));
+        assert!(matches!(start(2, stranger).check(&nodes(7), 1), Err(StartError::Stranger(_))));
         let mut borrowed = four.clone();
         borrowed[3].id = borrowed[0].id;
-        assert!(matches!(
-            start(2, borrowed).check(&nodes(7), 1),
-            Err(StartError::Stranger(_))
-        ));
+        assert!(matches!(start(2, borrowed).check(&nodes(7), 1), Err(StartError::Stranger(_))));
         let mut empty = four.clone();
         empty[3].empty = true;
-        assert!(matches!(
-            start(2, empty).check(&nodes(7), 1),
-            Err(StartError::EmptyPosition(_))
-        ));
+        assert!(matches!(start(2, empty).check(&nodes(7), 1), Err(StartError::EmptyPosition(_))));
         let all_empty = start(2, (1..=4).map(|n| position(n, 0, true)).collect());
         assert_eq!(all_empty.check(&nodes(7), 0), Err(StartError::NotGenesis));
         let mut huge = four;
         huge[0].hard_term = u64::MAX;
-        assert_eq!(
-            start(2, huge).check(&nodes(7), 1),
-            Err(StartError::OutOfRange)
-        );
+        assert_eq!(start(2, huge).check(&nodes(7), 1), Err(StartError::OutOfRange));
     }
 }

@@ -16,7 +16,7 @@ use crate::seal::ErasureKey;
 const VERSION: u8 = 1;
 const KEY: usize = 40;
 
-/// The erasure key's life. # INV-7
+/// The erasure key's life, the mechanism of INV-7
 ///
 /// Once a receipt says `erased`, what remains anywhere cannot recover it, with every key that is left. Here that is:
 /// after [`Erasure::retire`] the cell holds no key that opens a salt sealed before the compaction.
@@ -57,9 +57,7 @@ impl Erasure {
             .windows(2)
             .all(|w| matches!(w, [a, b] if a.number.checked_add(1) == Some(b.number)));
         if !ascending
-            || keys
-                .iter()
-                .any(|k| k.number == 0 || k.number >= crate::config::NUMBER_CEILING)
+            || keys.iter().any(|k| k.number == 0 || k.number >= crate::config::NUMBER_CEILING)
         {
             return None;
         }
@@ -76,21 +74,12 @@ impl Erasure {
         let mut rng = ChaCha20Rng::from_seed(*rng_seed);
         rng_seed.zeroize();
         let held = keys.len();
-        let chosen = keys
-            .iter()
-            .find(|k| Some(k.number) == used)
-            .or(keys.first())
-            .cloned();
+        let chosen = keys.iter().find(|k| Some(k.number) == used).or(keys.first()).cloned();
         let (current, dirty) = match chosen {
             Some(key) => (key, held != 1),
             None => (fresh(&mut rng, 1), true),
         };
-        Some(Self {
-            current,
-            next: None,
-            rng,
-            dirty,
-        })
+        Some(Self { current, next: None, rng, dirty })
     }
 
     /// The key that new salts are sealed under.
@@ -127,7 +116,7 @@ impl Erasure {
             return None;
         }
         let mut bytes = Vec::with_capacity(2 + 2 * KEY);
-        bytes.extend_from_slice(&[VERSION, 1 + u8::from(self.next.is_some())]);
+        bytes.extend_from_slice(&[VERSION, if self.next.is_some() { 2 } else { 1 }]);
         for key in core::iter::once(&self.current).chain(self.next.as_ref()) {
             bytes.extend_from_slice(&key.number.to_be_bytes());
             bytes.extend_from_slice(&key.key);
@@ -137,10 +126,7 @@ impl Erasure {
 }
 
 fn fresh(rng: &mut ChaCha20Rng, number: u64) -> ErasureKey {
-    let mut key = ErasureKey {
-        number,
-        key: [0; 32],
-    };
+    let mut key = ErasureKey { number, key: [0; 32] };
     rng.fill_bytes(&mut key.key);
     key
 }
@@ -177,33 +163,10 @@ mod tests {
         e.prepare();
         let cell = e.cell().unwrap();
         let keys = || Erasure::decode(&cell).unwrap();
-        assert_eq!(
-            Erasure::new(&[2; 32], keys(), Some(1))
-                .unwrap()
-                .sealing_key()
-                .number,
-            1
-        );
-        assert_eq!(
-            Erasure::new(&[2; 32], keys(), Some(2))
-                .unwrap()
-                .sealing_key()
-                .number,
-            2
-        );
-        assert_eq!(
-            Erasure::new(&[2; 32], keys(), None)
-                .unwrap()
-                .sealing_key()
-                .number,
-            2
-        );
-        assert!(
-            Erasure::new(&[2; 32], keys(), Some(1))
-                .unwrap()
-                .cell()
-                .is_some()
-        );
+        assert_eq!(Erasure::new(&[2; 32], keys(), Some(1)).unwrap().sealing_key().number, 1);
+        assert_eq!(Erasure::new(&[2; 32], keys(), Some(2)).unwrap().sealing_key().number, 2);
+        assert_eq!(Erasure::new(&[2; 32], keys(), None).unwrap().sealing_key().number, 2);
+        assert!(Erasure::new(&[2; 32], keys(), Some(1)).unwrap().cell().is_some());
     }
 
     #[test]

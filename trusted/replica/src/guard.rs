@@ -104,19 +104,8 @@ fn envelope(view: &View<'_>, link: ReplicaId, frame: &Frame) -> Checked {
     require(m.from == link.as_u64() && !own, Refusal::WrongSender)?;
     require(!view.superseded.contains(&m.from), Refusal::Superseded)?;
     // Term 0 would make the library take it for a local message, and forget its vote.
-    let numbers = [
-        m.term,
-        m.log_term,
-        m.index,
-        m.commit,
-        m.commit_term,
-        m.reject_hint,
-        frame.era,
-    ];
-    require(
-        m.term != 0 && numbers.iter().all(|n| *n < NUMBER_CEILING),
-        Refusal::BadNumber,
-    )
+    let numbers = [m.term, m.log_term, m.index, m.commit, m.commit_term, m.reject_hint, frame.era];
+    require(m.term != 0 && numbers.iter().all(|n| *n < NUMBER_CEILING), Refusal::BadNumber)
 }
 
 /// Each type carries its own fields and no others.
@@ -124,34 +113,17 @@ fn shape(frame: &Frame) -> Checked {
     use MessageType::*;
     let m = &frame.message;
     let kind = m.msg_type;
-    require(
-        m.entries.is_empty() || kind == MsgAppend,
-        Refusal::StrayField,
-    )?;
-    require(
-        m.snapshot.is_some() == (kind == MsgSnapshot),
-        Refusal::StrayField,
-    )?;
+    require(m.entries.is_empty() || kind == MsgAppend, Refusal::StrayField)?;
+    require(m.snapshot.is_some() == (kind == MsgSnapshot), Refusal::StrayField)?;
     let hashed = matches!(kind, MsgAppend | MsgSnapshot);
     require(!hashed || frame.hash.is_some(), Refusal::StrayField)?;
-    require(
-        hashed || kind == MsgHeartbeat || frame.hash.is_none(),
-        Refusal::StrayField,
-    )?;
+    require(hashed || kind == MsgHeartbeat || frame.hash.is_none(), Refusal::StrayField)?;
     if kind == MsgHeartbeat {
-        require(
-            m.index == 0 && m.log_term == 0 && !m.reject,
-            Refusal::StrayField,
-        )?;
+        require(m.index == 0 && m.log_term == 0 && !m.reject, Refusal::StrayField)?;
     }
-    let asks = matches!(
-        kind,
-        MsgAppend | MsgHeartbeat | MsgSnapshot | MsgRequestVote | MsgRequestPreVote
-    );
-    require(
-        !asks || (!m.reject && m.reject_hint == 0),
-        Refusal::StrayField,
-    )
+    let asks =
+        matches!(kind, MsgAppend | MsgHeartbeat | MsgSnapshot | MsgRequestVote | MsgRequestPreVote);
+    require(!asks || (!m.reject && m.reject_hint == 0), Refusal::StrayField)
 }
 
 /// A term has one leader.
@@ -194,10 +166,7 @@ fn append(view: &View<'_>, frame: &Frame) -> Checked {
         )?;
         (index, term) = (entry.index, entry.term);
     }
-    require(
-        index < NUMBER_CEILING && m.log_term <= m.term,
-        Refusal::BadEntries,
-    )?;
+    require(index < NUMBER_CEILING && m.log_term <= m.term, Refusal::BadEntries)?;
     if !is_current(view, m) {
         return Ok(());
     }
@@ -208,10 +177,7 @@ fn append(view: &View<'_>, frame: &Frame) -> Checked {
     // Only what overlaps is compared, so a plain append costs one lookup.
     for entry in m.entries.iter().take_while(|e| e.index <= view.log.last()) {
         hash = chain::extend(&hash, entry);
-        if view
-            .log
-            .term_at(entry.index)
-            .is_some_and(|own| own != entry.term)
+        if view.log.term_at(entry.index).is_some_and(|own| own != entry.term)
             && entry.index > view.commit
         {
             // An uncommitted tail gives way; nothing behind it can be compared.
@@ -255,10 +221,7 @@ fn snapshot(view: &View<'_>, frame: &Frame) -> Checked {
     let sane =
         meta.index != 0 && meta.index < NUMBER_CEILING && meta.term != 0 && meta.term <= m.term;
     require(sane, Refusal::BadSnapshot)?;
-    require(
-        seats_fit(&Seats::of(meta.get_conf_state()), Some(view.id)),
-        Refusal::BadSnapshot,
-    )?;
+    require(seats_fit(&Seats::of(meta.get_conf_state()), Some(view.id)), Refusal::BadSnapshot)?;
     let Some(body) = codec::decode_snapshot_body(&m.get_snapshot().data) else {
         return refuse(Refusal::BadSnapshot);
     };
@@ -273,12 +236,7 @@ fn snapshot(view: &View<'_>, frame: &Frame) -> Checked {
 pub(crate) fn seats_fit(seats: &Seats, must_hold: Option<ReplicaId>) -> bool {
     let distinct = |ids: &[u64]| ids.windows(2).all(|w| matches!(w, [a, b] if a < b));
     let valid = |id: u64| ReplicaId::from_u64(id).is_some();
-    let lists = [
-        &seats.voters,
-        &seats.outgoing,
-        &seats.learners,
-        &seats.learners_next,
-    ];
+    let lists = [&seats.voters, &seats.outgoing, &seats.learners, &seats.learners_next];
     let voting = |id: &u64| seats.voters.contains(id) || seats.outgoing.contains(id);
     !seats.voters.is_empty()
         && lists.iter().all(|ids| distinct(ids))

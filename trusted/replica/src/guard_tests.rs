@@ -1,5 +1,7 @@
 //! One honest message of each type, and for each check a message that it alone refuses.
 
+#![cfg(test)]
+
 use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -20,25 +22,15 @@ fn entry(index: u64, term: u64, data: &[u8]) -> Entry {
 
 /// Entries 2..=6 after a snapshot at 1; terms 1, 1, 2, 2, 3.
 fn log() -> Log {
-    let seats = Seats {
-        voters: (1..=7).map(|n| id(n).as_u64()).collect(),
-        ..Seats::default()
-    };
+    let seats = Seats { voters: (1..=7).map(|n| id(n).as_u64()).collect(), ..Seats::default() };
     let mut log = Log::new(
-        Base {
-            index: 1,
-            term: 1,
-            hash: [0; 32],
-        },
+        Base { index: 1, term: 1, hash: [0; 32] },
         Vec::new(),
         seats,
         HardState::default(),
     );
-    let entries: Vec<Entry> = [1, 1, 2, 2, 3]
-        .iter()
-        .zip(2..)
-        .map(|(t, i)| entry(i, *t, b"x"))
-        .collect();
+    let entries: Vec<Entry> =
+        [1, 1, 2, 2, 3].iter().zip(2..).map(|(t, i)| entry(i, *t, b"x")).collect();
     log.append(&entries).unwrap();
     log
 }
@@ -64,19 +56,14 @@ fn frame(kind: MessageType) -> Frame {
     let mut m = Message::default();
     m.msg_type = kind;
     (m.from, m.to, m.term) = (id(2).as_u64(), id(1).as_u64(), 3);
-    Frame {
-        era: 1,
-        hash: None,
-        message: m,
-    }
+    Frame { era: 1, hash: None, message: m }
 }
 
 fn append() -> Frame {
     let mut f = frame(MessageType::MsgAppend);
     (f.message.index, f.message.log_term, f.message.commit) = (6, 3, 4);
     f.hash = log().hash_at(6);
-    f.message
-        .set_entries(vec![entry(7, 3, b"y"), entry(8, 3, b"z")].into());
+    f.message.set_entries(vec![entry(7, 3, b"y"), entry(8, 3, b"z")].into());
     f
 }
 
@@ -91,9 +78,7 @@ fn snapshot_of(seats: &Seats, index: u64, term: u64) -> Frame {
     let mut f = frame(MessageType::MsgSnapshot);
     f.hash = Some([8; 32]);
     let mut s = Snapshot::default();
-    s.data = codec::encode_snapshot_body(&[8; 32], b"state", b"")
-        .unwrap()
-        .into();
+    s.data = codec::encode_snapshot_body(&[8; 32], b"state", b"").unwrap().into();
     (s.mut_metadata().index, s.mut_metadata().term) = (index, term);
     s.mut_metadata().set_conf_state(seats.to_conf());
     f.message.set_snapshot(s);
@@ -107,12 +92,7 @@ fn snapshot() -> Frame {
 fn request_vote() -> Frame {
     let mut f = frame(MessageType::MsgRequestVote);
     f.message.term = 4;
-    (
-        f.message.index,
-        f.message.log_term,
-        f.message.commit,
-        f.message.commit_term,
-    ) = (6, 3, 4, 2);
+    (f.message.index, f.message.log_term, f.message.commit, f.message.commit_term) = (6, 3, 4, 2);
     f
 }
 
@@ -130,19 +110,8 @@ fn dropped(frame: Frame, change: impl FnOnce(&mut Frame)) -> Verdict {
 
 #[test]
 fn honest_messages_pass() {
-    for f in [
-        append(),
-        heartbeat(),
-        snapshot(),
-        request_vote(),
-        acknowledge(),
-    ] {
-        assert_eq!(
-            judge(|_| {}, &f),
-            Verdict::Accept,
-            "{:?}",
-            f.message.msg_type
-        );
+    for f in [append(), heartbeat(), snapshot(), request_vote(), acknowledge()] {
+        assert_eq!(judge(|_| {}, &f), Verdict::Accept, "{:?}", f.message.msg_type);
     }
     for kind in [
         MessageType::MsgHeartbeatResponse,
@@ -155,14 +124,8 @@ fn honest_messages_pass() {
 
 #[test]
 fn eras_keep_apart() {
-    assert_eq!(
-        dropped(append(), |f| f.era = 0),
-        Verdict::Drop(Refusal::OldEra)
-    );
-    assert_eq!(
-        dropped(append(), |f| f.era = 2),
-        Verdict::Halt(Halt::SupersededEra)
-    );
+    assert_eq!(dropped(append(), |f| f.era = 0), Verdict::Drop(Refusal::OldEra));
+    assert_eq!(dropped(append(), |f| f.era = 2), Verdict::Halt(Halt::SupersededEra));
 }
 
 #[test]
@@ -181,19 +144,13 @@ fn messages_for_or_from_somebody_else_are_dropped() {
         log: &log,
         superseded: &superseded,
     };
-    assert_eq!(
-        check(&view, id(3), &append()),
-        Verdict::Drop(Refusal::WrongSender)
-    );
+    assert_eq!(check(&view, id(3), &append()), Verdict::Drop(Refusal::WrongSender));
     assert_eq!(
         dropped(append(), |f| f.message.from = id(1).as_u64()),
         Verdict::Drop(Refusal::WrongSender)
     );
     let seat = ReplicaId::placeholder(NodeId::new(2).unwrap()).as_u64();
-    assert_eq!(
-        dropped(append(), |f| f.message.from = seat),
-        Verdict::Drop(Refusal::WrongSender)
-    );
+    assert_eq!(dropped(append(), |f| f.message.from = seat), Verdict::Drop(Refusal::WrongSender));
 }
 
 #[test]
@@ -206,10 +163,7 @@ fn inv5_a_replaced_process_is_not_heard() {
 
 #[test]
 fn inv4_term_zero_and_huge_numbers_are_dropped() {
-    assert_eq!(
-        dropped(append(), |f| f.message.term = 0),
-        Verdict::Drop(Refusal::BadNumber)
-    );
+    assert_eq!(dropped(append(), |f| f.message.term = 0), Verdict::Drop(Refusal::BadNumber));
     let huge = 1 << 62;
     let sets: [fn(&mut Message, u64); 6] = [
         |m, n| m.term = n,
@@ -231,23 +185,15 @@ fn inv4_term_zero_and_huge_numbers_are_dropped() {
 fn fields_of_another_type_are_dropped() {
     let stray = Verdict::Drop(Refusal::StrayField);
     assert_eq!(
-        dropped(heartbeat(), |f| f
-            .message
-            .set_entries(vec![entry(7, 3, b"")].into())),
+        dropped(heartbeat(), |f| f.message.set_entries(vec![entry(7, 3, b"")].into())),
         stray
     );
-    assert_eq!(
-        dropped(append(), |f| f.message.set_snapshot(Snapshot::default())),
-        stray
-    );
+    assert_eq!(dropped(append(), |f| f.message.set_snapshot(Snapshot::default())), stray);
     assert_eq!(dropped(append(), |f| f.hash = None), stray);
     assert_eq!(dropped(acknowledge(), |f| f.hash = Some([0; 32])), stray);
     assert_eq!(dropped(heartbeat(), |f| f.message.index = 3), stray);
     assert_eq!(dropped(append(), |f| f.message.reject = true), stray);
-    assert_eq!(
-        dropped(request_vote(), |f| f.message.reject_hint = 1),
-        stray
-    );
+    assert_eq!(dropped(request_vote(), |f| f.message.reject_hint = 1), stray);
     let mut bare = frame(MessageType::MsgSnapshot);
     bare.hash = Some([8; 32]);
     assert_eq!(judge(|_| {}, &bare), stray);
@@ -261,11 +207,7 @@ fn entries_out_of_order_are_dropped() {
     assert_eq!(with(vec![entry(7, 3, b""), entry(7, 3, b"")]), bad, "twice");
     assert_eq!(with(vec![entry(7, 0, b"")]), bad, "term 0");
     assert_eq!(with(vec![entry(7, 2, b"")]), bad, "below the previous term");
-    assert_eq!(
-        with(vec![entry(7, 4, b"")]),
-        bad,
-        "above the message's term"
-    );
+    assert_eq!(with(vec![entry(7, 4, b"")]), bad, "above the message's term");
     assert_eq!(dropped(append(), |f| f.message.index = 0), bad);
     assert_eq!(dropped(append(), |f| f.message.log_term = 0), bad);
     assert_eq!(dropped(append(), |f| f.message.log_term = 4), bad);
@@ -296,30 +238,15 @@ fn snapshots_that_do_not_fit_together_are_dropped() {
     assert_eq!(judged(&seats, 20, 0), bad);
     assert_eq!(judged(&seats, 20, 4), bad);
     assert_eq!(judged(&Seats::default(), 20, 3), bad, "no voters");
-    let without_me = Seats {
-        voters: vec![id(2).as_u64()],
-        ..Seats::default()
-    };
+    let without_me = Seats { voters: vec![id(2).as_u64()], ..Seats::default() };
     assert_eq!(judged(&without_me, 20, 3), bad);
-    let both = Seats {
-        learners: vec![id(3).as_u64()],
-        ..seats.clone()
-    };
+    let both = Seats { learners: vec![id(3).as_u64()], ..seats.clone() };
     assert_eq!(judged(&both, 20, 3), bad, "voter and learner");
-    let double = Seats {
-        learners: vec![id(9).as_u64(), id(9).as_u64()],
-        ..seats.clone()
-    };
+    let double = Seats { learners: vec![id(9).as_u64(), id(9).as_u64()], ..seats.clone() };
     assert_eq!(judged(&double, 20, 3), bad);
-    let zero = Seats {
-        learners: vec![0],
-        ..seats.clone()
-    };
+    let zero = Seats { learners: vec![0], ..seats.clone() };
     assert_eq!(judged(&zero, 20, 3), bad);
-    let next = Seats {
-        learners_next: vec![id(3).as_u64()],
-        ..seats
-    };
+    let next = Seats { learners_next: vec![id(3).as_u64()], ..seats };
     assert_eq!(judged(&next, 20, 3), bad);
     assert_eq!(dropped(snapshot(), |f| f.hash = Some([9; 32])), bad);
     let cut = |f: &mut Frame| f.message.mut_snapshot().data = b"cut"[..].to_vec().into();
@@ -331,11 +258,7 @@ fn inv4_two_leaders_in_one_term_stop_who_sees_it() {
     let halt = Verdict::Halt(Halt::TwoLeaders);
     for f in [append(), heartbeat(), snapshot()] {
         assert_eq!(judge(|v| v.leader = id(3).as_u64(), &f), halt);
-        assert_eq!(
-            judge(|v| v.leader = id(1).as_u64(), &f),
-            halt,
-            "I lead this term"
-        );
+        assert_eq!(judge(|v| v.leader = id(1).as_u64(), &f), halt, "I lead this term");
         assert_eq!(judge(|v| v.leader = 0, &f), Verdict::Accept);
     }
 }
@@ -343,10 +266,7 @@ fn inv4_two_leaders_in_one_term_stop_who_sees_it() {
 #[test]
 fn inv4_a_leader_that_counts_on_entries_that_are_gone_proves_a_rollback() {
     let counts = |f: &mut Frame| (f.message.commit, f.hash) = (7, None);
-    assert_eq!(
-        dropped(heartbeat(), counts),
-        Verdict::Halt(Halt::RolledBack)
-    );
+    assert_eq!(dropped(heartbeat(), counts), Verdict::Halt(Halt::RolledBack));
 }
 
 #[test]
@@ -385,14 +305,12 @@ fn inv4_same_term_and_index_but_another_entry_stops_the_replica() {
 fn an_uncommitted_tail_gives_way() {
     let replaces = |f: &mut Frame| {
         (f.message.index, f.message.log_term, f.hash) = (4, 2, log().hash_at(4));
-        f.message
-            .set_entries(vec![entry(5, 3, b"new"), entry(6, 3, b"new")].into());
+        f.message.set_entries(vec![entry(5, 3, b"new"), entry(6, 3, b"new")].into());
     };
     assert_eq!(dropped(append(), replaces), Verdict::Accept);
     let repeats = |f: &mut Frame| {
         (f.message.index, f.message.log_term, f.hash) = (4, 2, log().hash_at(4));
-        f.message
-            .set_entries(vec![entry(5, 2, b"x"), entry(6, 3, b"x")].into());
+        f.message.set_entries(vec![entry(5, 2, b"x"), entry(6, 3, b"x")].into());
     };
     assert_eq!(dropped(append(), repeats), Verdict::Accept);
 }

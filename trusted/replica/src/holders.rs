@@ -10,17 +10,10 @@ use crate::{Committed, LogPosition};
 
 /// The highest index that `needed` distinct nodes hold; 0 when there are not as many.
 pub(crate) fn held_by(seats: &Seats, needed: usize, matched: impl Fn(u64) -> u64) -> u64 {
-    let newest = seats
-        .nodes()
-        .into_iter()
-        .filter_map(|node| seats.current(node));
+    let newest = seats.nodes().into_iter().filter_map(|node| seats.current(node));
     let mut held: Vec<u64> = newest.map(matched).collect();
     held.sort_unstable_by(|a, b| b.cmp(a));
-    needed
-        .checked_sub(1)
-        .and_then(|at| held.get(at))
-        .copied()
-        .unwrap_or(0)
+    needed.checked_sub(1).and_then(|at| held.get(at)).copied().unwrap_or(0)
 }
 
 /// Own proposals whose answers have not left yet.
@@ -34,11 +27,7 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn push(&mut self, era: u64, term: u64, index: u64) {
         if (era, term) != (self.era, self.term) {
-            *self = Self {
-                era,
-                term,
-                indexes: VecDeque::new(),
-            };
+            *self = Self { era, term, indexes: VecDeque::new() };
         }
         self.indexes.push_back(index);
     }
@@ -71,11 +60,7 @@ impl Waiting {
         let through = applied.min(held);
         while let Some(index) = self.indexes.front().copied().filter(|i| *i <= through) {
             self.indexes.pop_front();
-            out.push(Committed::at(LogPosition {
-                era: self.era,
-                term: self.term,
-                index,
-            }));
+            out.push(Committed::at(LogPosition { era: self.era, term: self.term, index }));
         }
     }
 }
@@ -87,25 +72,15 @@ mod tests {
     use alloc::vec;
 
     fn id(node: u8, nonce: u64) -> u64 {
-        ReplicaId::new(NodeId::new(node).unwrap(), nonce)
-            .unwrap()
-            .as_u64()
+        ReplicaId::new(NodeId::new(node).unwrap(), nonce).unwrap().as_u64()
     }
 
     #[test]
     fn inv2_two_processes_of_one_node_count_once() {
         let voters: Vec<u64> = (1..=7).map(|n| id(n, 1)).collect();
-        let seats = Seats {
-            voters,
-            learners: vec![id(1, 2)],
-            ..Seats::default()
-        };
+        let seats = Seats { voters, learners: vec![id(1, 2)], ..Seats::default() };
         let matched = |r: u64| {
-            if [id(1, 1), id(1, 2), id(2, 1), id(3, 1)].contains(&r) {
-                9
-            } else {
-                4
-            }
+            if [id(1, 1), id(1, 2), id(2, 1), id(3, 1)].contains(&r) { 9 } else { 4 }
         };
         assert_eq!(held_by(&seats, 3, matched), 9);
         assert_eq!(held_by(&seats, 4, matched), 4);
@@ -114,11 +89,7 @@ mod tests {
     #[test]
     fn inv2_a_node_is_counted_by_its_newest_process() {
         let voters: Vec<u64> = (1..=7).map(|n| id(n, 1)).collect();
-        let seats = Seats {
-            voters,
-            learners: vec![id(4, 2)],
-            ..Seats::default()
-        };
+        let seats = Seats { voters, learners: vec![id(4, 2)], ..Seats::default() };
         let matched = |r: u64| if r <= id(4, 1) { 9 } else { 2 };
         assert_eq!(held_by(&seats, 4, matched), 2);
     }
@@ -132,10 +103,7 @@ mod tests {
         waiting.release(2, 2, 6, &mut out);
         assert!(out.is_empty());
         waiting.release(2, 6, 4, &mut out);
-        assert_eq!(
-            out.iter().map(|c| c.get().index).collect::<Vec<_>>(),
-            [3, 4]
-        );
+        assert_eq!(out.iter().map(|c| c.get().index).collect::<Vec<_>>(), [3, 4]);
         waiting.abandon();
         waiting.release(2, 9, 9, &mut out);
         assert_eq!(out.len(), 2);

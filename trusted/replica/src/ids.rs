@@ -20,11 +20,7 @@ pub struct NodeId(u8);
 impl NodeId {
     /// `None` unless `1 <= number <= 62`.
     pub const fn new(number: u8) -> Option<Self> {
-        if number >= 1 && number <= MAX_NODE {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number >= 1 && number <= MAX_NODE { Some(Self(number)) } else { None }
     }
 
     /// The number that the manifest gives it.

@@ -15,6 +15,7 @@
 //! outlives the next compaction. Read a clock or a global random source; panic on what a peer or a disk says.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::field_reassign_with_default))]
 

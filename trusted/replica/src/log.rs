@@ -87,11 +87,7 @@ impl Log {
     /// The last entry's place, as a base.
     pub(crate) fn tip(&self) -> Base {
         match self.links.back() {
-            Some(l) => Base {
-                index: l.entry.index,
-                term: l.entry.term,
-                hash: l.hash,
-            },
+            Some(l) => Base { index: l.entry.index, term: l.entry.term, hash: l.hash },
             None => self.base,
         }
     }
@@ -112,10 +108,7 @@ impl Log {
         let mut hash = self.tip().hash;
         for entry in entries {
             hash = chain::extend(&hash, entry);
-            self.links.push_back(Link {
-                entry: entry.clone(),
-                hash,
-            });
+            self.links.push_back(Link { entry: entry.clone(), hash });
         }
         Some(cut)
     }
@@ -126,11 +119,7 @@ impl Log {
         let gone = usize::try_from(index.checked_sub(self.base.index)?).ok()?;
         self.links.drain(..gone.min(self.links.len()));
         self.base = Base { index, term, hash };
-        if self
-            .offer
-            .as_ref()
-            .is_some_and(|o| o.snapshot.get_metadata().index < index)
-        {
+        if self.offer.as_ref().is_some_and(|o| o.snapshot.get_metadata().index < index) {
             self.offer = None;
         }
         Some(self.base)
@@ -139,9 +128,7 @@ impl Log {
     /// The entries from `index` on.
     pub(crate) fn links_from(&self, index: u64) -> impl Iterator<Item = &Link> {
         let skip = index.saturating_sub(self.base.index).saturating_sub(1);
-        let skip = usize::try_from(skip)
-            .unwrap_or(usize::MAX)
-            .min(self.links.len());
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(self.links.len());
         self.links.range(skip..)
     }
 
@@ -162,19 +149,12 @@ impl Log {
     }
 
     pub(crate) fn offer(&mut self, snapshot: Snapshot, tick: u64) {
-        self.offer = Some(Offer {
-            snapshot,
-            since_tick: tick,
-        });
+        self.offer = Some(Offer { snapshot, since_tick: tick });
     }
 
     /// Drops an offered snapshot that is older than `ticks`: it is as large as the state.
     pub(crate) fn expire_offer(&mut self, now_tick: u64, ticks: u64) {
-        if self
-            .offer
-            .as_ref()
-            .is_some_and(|o| now_tick.saturating_sub(o.since_tick) > ticks)
-        {
+        if self.offer.as_ref().is_some_and(|o| now_tick.saturating_sub(o.since_tick) > ticks) {
             self.offer = None;
         }
     }
@@ -196,17 +176,12 @@ impl Log {
 }
 
 fn size(entry: &Entry) -> u64 {
-    (entry.data.len() as u64)
-        .saturating_add(entry.context.len() as u64)
-        .saturating_add(24)
+    (entry.data.len() as u64).saturating_add(entry.context.len() as u64).saturating_add(24)
 }
 
 impl Storage for Log {
     fn initial_state(&self) -> raft::Result<RaftState> {
-        Ok(RaftState {
-            hard_state: self.hard.clone(),
-            conf_state: self.seats.to_conf(),
-        })
+        Ok(RaftState { hard_state: self.hard.clone(), conf_state: self.seats.to_conf() })
     }
 
     fn entries(
@@ -239,8 +214,7 @@ impl Storage for Log {
         if index < self.base.index {
             return Err(Error::Store(StorageError::Compacted));
         }
-        self.term_at(index)
-            .ok_or(Error::Store(StorageError::Unavailable))
+        self.term_at(index).ok_or(Error::Store(StorageError::Unavailable))
     }
 
     fn first_index(&self) -> raft::Result<u64> {
@@ -279,14 +253,9 @@ mod tests {
     }
 
     fn log() -> Log {
-        let base = Base {
-            index: 1,
-            term: 1,
-            hash: [0; 32],
-        };
+        let base = Base { index: 1, term: 1, hash: [0; 32] };
         let mut log = Log::new(base, Vec::new(), Seats::default(), HardState::default());
-        log.append(&[entry(2, 1, b"a"), entry(3, 1, b"b"), entry(4, 2, b"c")])
-            .unwrap();
+        log.append(&[entry(2, 1, b"a"), entry(3, 1, b"b"), entry(4, 2, b"c")]).unwrap();
         log
     }
 
@@ -302,9 +271,7 @@ mod tests {
     fn equal_histories_have_equal_hashes_and_others_do_not() {
         let mut other = log();
         assert_eq!(log().hash_at(4), other.hash_at(4));
-        other
-            .append(&[entry(3, 1, b"B"), entry(4, 2, b"c")])
-            .unwrap();
+        other.append(&[entry(3, 1, b"B"), entry(4, 2, b"c")]).unwrap();
         assert_ne!(log().hash_at(4), other.hash_at(4));
     }
 
@@ -313,10 +280,7 @@ mod tests {
         let mut log = log();
         let (three, four) = (log.hash_at(3), log.hash_at(4));
         log.compact(3).unwrap();
-        assert_eq!(
-            (log.hash_at(3), log.hash_at(4), log.hash_at(2)),
-            (three, four, None)
-        );
+        assert_eq!((log.hash_at(3), log.hash_at(4), log.hash_at(2)), (three, four, None));
         assert!(log.compact(9).is_none());
     }
 

@@ -21,11 +21,7 @@ impl Replica {
         if let Some(given) = self.given {
             return given;
         }
-        let running = self
-            .raft
-            .as_ref()
-            .map(|r| r.store().tip())
-            .filter(|tip| tip.index > 0);
+        let running = self.raft.as_ref().map(|r| r.store().tip()).filter(|tip| tip.index > 0);
         let tip = running.or_else(|| self.old.as_ref().map(|c| c.tip()));
         let empty = tip.is_none();
         let tip = tip.unwrap_or_default();
@@ -60,9 +56,7 @@ impl Replica {
         if !self.open(&opening) {
             return Err(StartError::Library);
         }
-        self.out
-            .events
-            .push(ReplicaEvent::Started { era: opening.era });
+        self.out.events.push(ReplicaEvent::Started { era: opening.era });
         self.pass_time(now_ms);
         self.drive();
         Ok(self.take_output())
@@ -80,15 +74,8 @@ impl Replica {
     }
 
     fn open(&mut self, opening: &Opening) -> bool {
-        let voters: Vec<u64> = opening
-            .voters
-            .iter()
-            .map(|v| ReplicaId::as_u64(*v))
-            .collect();
-        let seats = Seats {
-            voters,
-            ..Seats::default()
-        };
+        let voters: Vec<u64> = opening.voters.iter().map(|v| ReplicaId::as_u64(*v)).collect();
+        let seats = Seats { voters, ..Seats::default() };
         let (log, install) = if opening.genesis {
             self.first_log(seats, opening.term)
         } else {
@@ -116,22 +103,10 @@ impl Replica {
     /// Every fleet begins with a snapshot of nothing at index 1, so that whoever comes later needs a snapshot too, and
     /// with it the configuration.
     fn first_log(&mut self, seats: Seats, term: u64) -> (Log, Option<Install>) {
-        let base = Base {
-            index: 1,
-            term: 1,
-            hash: chain::genesis(&self.config.fleet),
-        };
+        let base = Base { index: 1, term: 1, hash: chain::genesis(&self.config.fleet) };
         self.record_replacement(base, &[], &[]);
-        let install = Install {
-            index: 1,
-            term: 1,
-            state: Vec::new(),
-            salts: Vec::new(),
-        };
-        (
-            Log::new(base, Vec::new(), seats, hard(term, 1)),
-            Some(install),
-        )
+        let install = Install { index: 1, term: 1, state: Vec::new(), salts: Vec::new() };
+        (Log::new(base, Vec::new(), seats, hard(term, 1)), Some(install))
     }
 
     /// The chain that the position quoted, with new seats and above every old term.
@@ -147,16 +122,9 @@ impl Replica {
         let past_end = chain.tip().index.checked_add(1)?;
         // What a torn batch left behind must not come back as an entry.
         self.batches.op(PersistOp::TruncateFrom { index: past_end });
-        let install = Install {
-            index: base.index,
-            term: base.term,
-            state: chain.state,
-            salts: chain.salts,
-        };
-        Some((
-            Log::new(base, chain.links, seats, hard(term, base.index)),
-            Some(install),
-        ))
+        let install =
+            Install { index: base.index, term: base.term, state: chain.state, salts: chain.salts };
+        Some((Log::new(base, chain.links, seats, hard(term, base.index)), Some(install)))
     }
 }
 

@@ -74,12 +74,7 @@ impl Replica {
         config.check()?;
         let mut sealer = Sealer::new(config.sealing_root, &config.fleet, config.id);
         let keys = disk::cell_keys(config.cell.as_deref()).ok_or(BootError::BadCell)?;
-        let Boot {
-            meta,
-            chain,
-            report,
-            erasure_number,
-        } = disk::read(&image, &mut sealer, &keys);
+        let Boot { meta, chain, report, erasure_number } = disk::read(&image, &mut sealer, &keys);
         let erasure = Erasure::new(&config.seed, keys, erasure_number).ok_or(BootError::Library)?;
         sealer.forget_salt_keys();
         let mut replica = Self {
@@ -121,10 +116,7 @@ impl Replica {
         let leader = self.leader();
         let era = self.meta.era;
         let acts = self.acts();
-        let Some(raft) = self
-            .raft
-            .as_mut()
-            .filter(|r| acts && r.raft.state == StateRole::Leader)
+        let Some(raft) = self.raft.as_mut().filter(|r| acts && r.raft.state == StateRole::Leader)
         else {
             return Err(ProposeError::NotLeader { leader });
         };
@@ -135,8 +127,7 @@ impl Replica {
             return Err(ProposeError::Busy);
         }
         // The library drops proposals when too much is uncommitted.
-        raft.propose(salt.to_vec(), payload)
-            .map_err(|_| ProposeError::Busy)?;
+        raft.propose(salt.to_vec(), payload).map_err(|_| ProposeError::Busy)?;
         let (term, index) = (raft.raft.term, raft.raft.raft_log.last_index());
         self.waiting.push(era, term, index);
         Ok(Proposed { term, index })
@@ -167,9 +158,7 @@ impl Replica {
             let Some(raft) = self.raft.as_mut() else {
                 return Err(CompactError::NotRunning);
             };
-            raft.mut_store()
-                .compact(index)
-                .ok_or(CompactError::NotRunning)?
+            raft.mut_store().compact(index).ok_or(CompactError::NotRunning)?
         };
         if !self.erasure.prepare() {
             self.halt(Halt::Exhausted);
@@ -199,14 +188,9 @@ impl Replica {
             return Err(CompactError::NotRunning);
         };
         if body.len() > self.config.max_frame {
-            self.out.events.push(ReplicaEvent::SnapshotTooLarge {
-                bytes: body.len() as u64,
-            });
+            self.out.events.push(ReplicaEvent::SnapshotTooLarge { bytes: body.len() as u64 });
         }
-        let mut snapshot = Snapshot {
-            data: body.into(),
-            ..Snapshot::default()
-        };
+        let mut snapshot = Snapshot { data: body.into(), ..Snapshot::default() };
         let conf = log.seats.to_conf();
         let meta = snapshot.mut_metadata();
         (meta.index, meta.term) = (index, term);
@@ -221,9 +205,7 @@ impl Replica {
             return Err(CompactError::NotRunning);
         }
         if index > self.applied || index < self.shown {
-            return Err(CompactError::NotApplied {
-                applied: self.applied,
-            });
+            return Err(CompactError::NotApplied { applied: self.applied });
         }
         Ok(self.applied)
     }
@@ -296,37 +278,21 @@ impl Replica {
 
     /// Voters of the applied configuration, sorted.
     pub fn voters(&self) -> Vec<ReplicaId> {
-        let seats = self
-            .raft
-            .as_ref()
-            .map(|r| r.store().seats.voters.as_slice())
-            .unwrap_or_default();
-        seats
-            .iter()
-            .copied()
-            .filter_map(ReplicaId::from_u64)
-            .collect()
+        let seats =
+            self.raft.as_ref().map(|r| r.store().seats.voters.as_slice()).unwrap_or_default();
+        seats.iter().copied().filter_map(ReplicaId::from_u64).collect()
     }
 
     /// Learners of the applied configuration, sorted.
     pub fn learners(&self) -> Vec<ReplicaId> {
-        let seats = self
-            .raft
-            .as_ref()
-            .map(|r| r.store().seats.learners.as_slice())
-            .unwrap_or_default();
-        seats
-            .iter()
-            .copied()
-            .filter_map(ReplicaId::from_u64)
-            .collect()
+        let seats =
+            self.raft.as_ref().map(|r| r.store().seats.learners.as_slice()).unwrap_or_default();
+        seats.iter().copied().filter_map(ReplicaId::from_u64).collect()
     }
 
     /// True between the two halves of a swap.
     pub fn is_joint(&self) -> bool {
-        self.raft
-            .as_ref()
-            .is_some_and(|r| r.store().seats.is_joint())
+        self.raft.as_ref().is_some_and(|r| r.store().seats.is_joint())
     }
 
     /// What was found on the disk.
@@ -390,10 +356,7 @@ impl Replica {
     /// A log without entries, for a process that was let in and waits for a snapshot.
     pub(crate) fn empty_log(seats: Seats, term: u64) -> Log {
         // A node at term 0 that refuses a pre-vote kills the library.
-        let hard = HardState {
-            term: term.max(1),
-            ..HardState::default()
-        };
+        let hard = HardState { term: term.max(1), ..HardState::default() };
         Log::new(Base::default(), Vec::new(), seats, hard)
     }
 

@@ -42,10 +42,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// For records of which there is one.
-    pub(crate) const ONLY: Self = Self {
-        index: 0,
-        hash: [0; 32],
-    };
+    pub(crate) const ONLY: Self = Self { index: 0, hash: [0; 32] };
 }
 
 /// A numbered erasure key: what makes salts forgettable.
@@ -80,9 +77,7 @@ const KEYS_KEPT: usize = 64;
 
 fn cipher(salt: Option<&[u8]>, root: &[u8; 32], info: &[&[u8]]) -> Option<Aes256Gcm> {
     let mut okm = Zeroizing::new([0u8; 32]);
-    Hkdf::<Sha256>::new(salt, root)
-        .expand_multi_info(info, okm.as_mut_slice())
-        .ok()?;
+    Hkdf::<Sha256>::new(salt, root).expand_multi_info(info, okm.as_mut_slice()).ok()?;
     Some(Aes256Gcm::new(&Key::<Aes256Gcm>::from(*okm)))
 }
 
@@ -132,22 +127,14 @@ impl Sealer {
     ) -> Option<Vec<u8>> {
         self.counter = self.counter.checked_add(1)?;
         let (id, counter) = (self.id.as_u64(), self.counter);
-        let mut sealed = Vec::with_capacity(HEADER + text.len() + 16);
+        let mut sealed = Vec::with_capacity(text.len().saturating_add(HEADER).saturating_add(16));
         sealed.extend_from_slice(&[VERSION, kind as u8]);
         sealed.extend_from_slice(&id.to_be_bytes());
         sealed.extend_from_slice(&counter.to_be_bytes());
         sealed.extend_from_slice(&extra.to_be_bytes());
         let aad = self.associated(&sealed, place);
         let cipher = self.key_of(key, id)?;
-        let body = cipher
-            .encrypt(
-                &nonce(counter),
-                Payload {
-                    msg: text,
-                    aad: &aad,
-                },
-            )
-            .ok()?;
+        let body = cipher.encrypt(&nonce(counter), Payload { msg: text, aad: &aad }).ok()?;
         sealed.extend_from_slice(&body);
         Some(sealed)
     }
@@ -170,8 +157,7 @@ impl Sealer {
         place: Place,
         sealed: &[u8],
     ) -> Option<Zeroizing<Vec<u8>>> {
-        self.open_with(Some(key), kind, place, sealed)
-            .map(|(_, text)| text)
+        self.open_with(Some(key), kind, place, sealed).map(|(_, text)| text)
     }
 
     fn open_with(
@@ -189,15 +175,7 @@ impl Sealer {
         }
         let aad = self.associated(header, place);
         let cipher = self.key_of(key, head.id.as_u64())?;
-        let text = cipher
-            .decrypt(
-                &nonce(head.counter),
-                Payload {
-                    msg: body,
-                    aad: &aad,
-                },
-            )
-            .ok()?;
+        let text = cipher.decrypt(&nonce(head.counter), Payload { msg: body, aad: &aad }).ok()?;
         Some((head.extra, Zeroizing::new(text)))
     }
 
@@ -207,7 +185,7 @@ impl Sealer {
     }
 
     fn associated(&self, header: &[u8], place: Place) -> Vec<u8> {
-        let mut aad = Vec::with_capacity(SEAL_LABEL.len() + self.fleet.len() + header.len() + 42);
+        let mut aad = Vec::new();
         aad.extend_from_slice(SEAL_LABEL);
         // The fleet id is at most 64 bytes, so its length fits.
         aad.push(self.fleet.len() as u8);
@@ -235,11 +213,7 @@ impl Sealer {
             return self.salted.get(&slot);
         }
         if !self.plain.contains_key(&id) {
-            let made = cipher(
-                None,
-                &self.root,
-                &[SEAL_LABEL, &fleet_len, fleet, &node, &process],
-            )?;
+            let made = cipher(None, &self.root, &[SEAL_LABEL, &fleet_len, fleet, &node, &process])?;
             trim(&mut self.plain);
             self.plain.insert(id, made);
         }
@@ -298,19 +272,12 @@ mod tests {
     use super::*;
 
     fn sealer(node: u8, nonce: u64) -> Sealer {
-        Sealer::new(
-            [7; 32],
-            "test",
-            ReplicaId::new(NodeId::new(node).unwrap(), nonce).unwrap(),
-        )
+        Sealer::new([7; 32], "test", ReplicaId::new(NodeId::new(node).unwrap(), nonce).unwrap())
     }
 
     #[test]
     fn a_later_process_of_the_node_reads_what_an_earlier_one_sealed() {
-        let place = Place {
-            index: 9,
-            hash: [1; 32],
-        };
+        let place = Place { index: 9, hash: [1; 32] };
         let sealed = sealer(1, 1).seal(Kind::Entry, 5, place, b"text").unwrap();
         let (extra, text) = sealer(1, 2).open(Kind::Entry, place, &sealed).unwrap();
         assert_eq!((extra, text.as_slice()), (5, b"text".as_slice()));
@@ -318,48 +285,23 @@ mod tests {
 
     #[test]
     fn a_record_opens_only_in_its_own_place() {
-        let place = Place {
-            index: 9,
-            hash: [1; 32],
-        };
+        let place = Place { index: 9, hash: [1; 32] };
         let sealed = sealer(1, 1).seal(Kind::Entry, 5, place, b"text").unwrap();
         let mut reader = sealer(1, 2);
-        assert!(
-            reader
-                .open(Kind::Entry, Place { index: 8, ..place }, &sealed)
-                .is_none()
-        );
-        assert!(
-            reader
-                .open(
-                    Kind::Entry,
-                    Place {
-                        hash: [2; 32],
-                        ..place
-                    },
-                    &sealed
-                )
-                .is_none()
-        );
+        assert!(reader.open(Kind::Entry, Place { index: 8, ..place }, &sealed).is_none());
+        assert!(reader.open(Kind::Entry, Place { hash: [2; 32], ..place }, &sealed).is_none());
         assert!(reader.open(Kind::Meta, place, &sealed).is_none());
         assert!(sealer(2, 1).open(Kind::Entry, place, &sealed).is_none());
         assert!(
-            Sealer::new([8; 32], "test", reader.id)
-                .open(Kind::Entry, place, &sealed)
-                .is_none()
+            Sealer::new([8; 32], "test", reader.id).open(Kind::Entry, place, &sealed).is_none()
         );
         assert!(
-            Sealer::new([7; 32], "other", reader.id)
-                .open(Kind::Entry, place, &sealed)
-                .is_none()
+            Sealer::new([7; 32], "other", reader.id).open(Kind::Entry, place, &sealed).is_none()
         );
         for bit in 0..sealed.len() * 8 {
             let mut flipped = sealed.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(
-                reader.open(Kind::Entry, place, &flipped).is_none(),
-                "bit {bit}"
-            );
+            assert!(reader.open(Kind::Entry, place, &flipped).is_none(), "bit {bit}");
         }
         for cut in 0..sealed.len() {
             assert!(reader.open(Kind::Entry, place, &sealed[..cut]).is_none());
@@ -368,38 +310,15 @@ mod tests {
 
     #[test]
     fn inv7_a_salt_needs_both_the_sealing_root_and_the_erasure_key() {
-        let key = ErasureKey {
-            number: 3,
-            key: [9; 32],
-        };
-        let sealed = sealer(1, 1)
-            .seal_salt(&key, Kind::EntrySalt, Place::ONLY, b"salt")
-            .unwrap();
+        let key = ErasureKey { number: 3, key: [9; 32] };
+        let sealed = sealer(1, 1).seal_salt(&key, Kind::EntrySalt, Place::ONLY, b"salt").unwrap();
         assert_eq!(key_number(&sealed), Some(3));
-        assert!(
-            sealer(1, 2)
-                .open_salt(&key, Kind::EntrySalt, Place::ONLY, &sealed)
-                .is_some()
-        );
-        let other = ErasureKey {
-            number: 3,
-            key: [8; 32],
-        };
-        assert!(
-            sealer(1, 2)
-                .open_salt(&other, Kind::EntrySalt, Place::ONLY, &sealed)
-                .is_none()
-        );
-        let mut stranger = Sealer::new(
-            [8; 32],
-            "test",
-            ReplicaId::new(NodeId::new(1).unwrap(), 1).unwrap(),
-        );
-        assert!(
-            stranger
-                .open_salt(&key, Kind::EntrySalt, Place::ONLY, &sealed)
-                .is_none()
-        );
+        assert!(sealer(1, 2).open_salt(&key, Kind::EntrySalt, Place::ONLY, &sealed).is_some());
+        let other = ErasureKey { number: 3, key: [8; 32] };
+        assert!(sealer(1, 2).open_salt(&other, Kind::EntrySalt, Place::ONLY, &sealed).is_none());
+        let mut stranger =
+            Sealer::new([8; 32], "test", ReplicaId::new(NodeId::new(1).unwrap(), 1).unwrap());
+        assert!(stranger.open_salt(&key, Kind::EntrySalt, Place::ONLY, &sealed).is_none());
     }
 
     #[test]

@@ -62,15 +62,10 @@ impl Seats {
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = u64> {
-        [
-            &self.voters,
-            &self.outgoing,
-            &self.learners,
-            &self.learners_next,
-        ]
-        .into_iter()
-        .flatten()
-        .copied()
+        [&self.voters, &self.outgoing, &self.learners, &self.learners_next]
+            .into_iter()
+            .flatten()
+            .copied()
     }
 
     pub(crate) fn contains(&self, id: ReplicaId) -> bool {
@@ -84,21 +79,13 @@ impl Seats {
     /// The newest process of a node: its learner, otherwise its voter.
     pub(crate) fn current(&self, node: NodeId) -> Option<u64> {
         let of_node = |id: &&u64| node_of(**id) == Some(node);
-        self.learners
-            .iter()
-            .find(of_node)
-            .or_else(|| self.voters.iter().find(of_node))
-            .copied()
+        self.learners.iter().find(of_node).or_else(|| self.voters.iter().find(of_node)).copied()
     }
 
     /// Every node with a seat, once.
     pub(crate) fn nodes(&self) -> Vec<NodeId> {
-        let mut nodes: Vec<NodeId> = self
-            .voters
-            .iter()
-            .chain(&self.learners)
-            .filter_map(|id| node_of(*id))
-            .collect();
+        let mut nodes: Vec<NodeId> =
+            self.voters.iter().chain(&self.learners).filter_map(|id| node_of(*id)).collect();
         nodes.sort_unstable();
         nodes.dedup();
         nodes
@@ -125,20 +112,13 @@ impl Seats {
         caught_up: impl Fn(u64) -> bool,
     ) -> Option<Change> {
         if self.is_joint() {
-            return Some(Change {
-                era,
-                steps: Vec::new(),
-            });
+            return Some(Change { era, steps: Vec::new() });
         }
         let mut swap = Vec::new();
         for learner in self.learners.iter().copied().filter(|l| caught_up(*l)) {
-            let stale = joiners
-                .iter()
-                .any(|j| Some(j.node()) == node_of(learner) && j.as_u64() != learner);
-            let old = self
-                .voters
-                .iter()
-                .find(|v| node_of(**v) == node_of(learner));
+            let stale =
+                joiners.iter().any(|j| Some(j.node()) == node_of(learner) && j.as_u64() != learner);
+            let old = self.voters.iter().find(|v| node_of(**v) == node_of(learner));
             if let (false, Some(old)) = (stale, old) {
                 swap.push((Step::Remove, *old));
                 swap.push((Step::AddVoter, learner));
@@ -149,22 +129,12 @@ impl Seats {
         }
         for joiner in joiners.iter().filter(|j| !self.contains(**j)) {
             // A node without a seat is not of this fleet: seats are dealt by the start statement.
-            if !self
-                .voters
-                .iter()
-                .any(|v| node_of(*v) == Some(joiner.node()))
-            {
+            if !self.voters.iter().any(|v| node_of(*v) == Some(joiner.node())) {
                 continue;
             }
-            let stale = self
-                .learners
-                .iter()
-                .find(|l| node_of(**l) == Some(joiner.node()));
+            let stale = self.learners.iter().find(|l| node_of(**l) == Some(joiner.node()));
             let step = stale.map_or((Step::AddLearner, joiner.as_u64()), |l| (Step::Remove, *l));
-            return Some(Change {
-                era,
-                steps: [step].to_vec(),
-            });
+            return Some(Change { era, steps: [step].to_vec() });
         }
         None
     }
@@ -222,10 +192,7 @@ mod tests {
     }
 
     fn seven() -> Seats {
-        Seats {
-            voters: (1..=7).map(|n| id(n, 1).as_u64()).collect(),
-            ..Seats::default()
-        }
+        Seats { voters: (1..=7).map(|n| id(n, 1).as_u64()).collect(), ..Seats::default() }
     }
 
     #[test]
@@ -240,15 +207,9 @@ mod tests {
         seats.learners = vec![id(3, 2).as_u64()];
         assert_eq!(seats.next_change(1, &[], |_| false), None);
         let change = seats.next_change(1, &[], |_| true).unwrap();
-        let expected = vec![
-            (Step::Remove, id(3, 1).as_u64()),
-            (Step::AddVoter, id(3, 2).as_u64()),
-        ];
+        let expected = vec![(Step::Remove, id(3, 1).as_u64()), (Step::AddVoter, id(3, 2).as_u64())];
         assert_eq!(change.steps, expected);
-        assert_eq!(
-            change.to_library().transition,
-            ConfChangeTransition::Explicit
-        );
+        assert_eq!(change.to_library().transition, ConfChangeTransition::Explicit);
     }
 
     #[test]
@@ -263,13 +224,7 @@ mod tests {
     fn a_joint_configuration_is_left_before_anything_else() {
         let mut seats = seven();
         seats.outgoing = seats.voters.clone();
-        assert!(
-            seats
-                .next_change(1, &[id(3, 2)], |_| true)
-                .unwrap()
-                .steps
-                .is_empty()
-        );
+        assert!(seats.next_change(1, &[id(3, 2)], |_| true).unwrap().steps.is_empty());
     }
 
     #[test]

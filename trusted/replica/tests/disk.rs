@@ -27,16 +27,10 @@ fn boot(sim: &mut Sim, image: &DiskImage) -> Replica {
 fn an_intact_disk_gives_the_position_that_was_acknowledged() {
     let (mut sim, disk) = stopped(1);
     let running = sim.replica(3).unwrap();
-    let (last, hash) = (
-        running.last_index(),
-        running.chain_hash(running.last_index()).unwrap(),
-    );
+    let (last, hash) = (running.last_index(), running.chain_hash(running.last_index()).unwrap());
     let position = boot(&mut sim, &disk.image).position();
     assert!(!position.empty);
-    assert_eq!(
-        (position.last_index, position.chain_hash, position.era),
-        (last, hash, 1)
-    );
+    assert_eq!((position.last_index, position.chain_hash, position.era), (last, hash, 1));
     assert!(position.hard_term >= position.last_term);
 }
 
@@ -50,13 +44,7 @@ fn a_torn_last_entry_that_was_never_acknowledged_is_cut_off() {
     torn.entry.truncate(20);
     image.entries.push(torn);
     let mut replica = boot(&mut sim, &image);
-    assert_eq!(
-        replica.boot_report(),
-        BootReport::Intact {
-            last_index: whole.index,
-            torn: 1
-        }
-    );
+    assert_eq!(replica.boot_report(), BootReport::Intact { last_index: whole.index, torn: 1 });
     assert_eq!(replica.position().last_index, whole.index);
 }
 
@@ -79,10 +67,7 @@ fn any_flipped_bit_is_found_and_named() {
         let mut image = disk.image.clone();
         let byte = sim.dice.below(image.entries[at].entry.len() as u64) as usize;
         image.entries[at].entry[byte] ^= 1;
-        assert_eq!(
-            boot(&mut sim, &image).boot_report(),
-            BootReport::BadEntry { index }
-        );
+        assert_eq!(boot(&mut sim, &image).boot_report(), BootReport::BadEntry { index });
         let mut image = disk.image.clone();
         if let Some(byte) = image.entries[at].salt.last_mut() {
             *byte ^= 1;
@@ -94,10 +79,7 @@ fn any_flipped_bit_is_found_and_named() {
     assert_eq!(boot(&mut sim, &image).boot_report(), BootReport::BadMeta);
     let mut image = disk.image.clone();
     image.snapshot.as_mut().unwrap()[40] ^= 1;
-    assert_eq!(
-        boot(&mut sim, &image).boot_report(),
-        BootReport::BadSnapshot
-    );
+    assert_eq!(boot(&mut sim, &image).boot_report(), BootReport::BadSnapshot);
     let mut image = disk.image.clone();
     image.salts.as_mut().unwrap()[30] ^= 1;
     assert_eq!(boot(&mut sim, &image).boot_report(), BootReport::BadSalts);
@@ -107,21 +89,12 @@ fn any_flipped_bit_is_found_and_named() {
 fn swapped_missing_and_foreign_records_are_found() {
     let (mut sim, disk) = stopped(5);
     let mut image = disk.image.clone();
-    let (a, b) = (
-        image.entries[1].entry.clone(),
-        image.entries[2].entry.clone(),
-    );
+    let (a, b) = (image.entries[1].entry.clone(), image.entries[2].entry.clone());
     (image.entries[1].entry, image.entries[2].entry) = (b, a);
-    assert!(matches!(
-        boot(&mut sim, &image).boot_report(),
-        BootReport::BadEntry { .. }
-    ));
+    assert!(matches!(boot(&mut sim, &image).boot_report(), BootReport::BadEntry { .. }));
     let mut image = disk.image.clone();
     image.entries.remove(2);
-    assert!(matches!(
-        boot(&mut sim, &image).boot_report(),
-        BootReport::BadEntry { .. }
-    ));
+    assert!(matches!(boot(&mut sim, &image).boot_report(), BootReport::BadEntry { .. }));
     let mut image = disk.image.clone();
     image.meta = None;
     assert_eq!(boot(&mut sim, &image).boot_report(), BootReport::BadMeta);
@@ -129,10 +102,7 @@ fn swapped_missing_and_foreign_records_are_found() {
     assert_eq!(boot(&mut sim, &foreign).boot_report(), BootReport::BadMeta);
     let mut image = disk.image.clone();
     image.snapshot = foreign.snapshot;
-    assert_eq!(
-        boot(&mut sim, &image).boot_report(),
-        BootReport::BadSnapshot
-    );
+    assert_eq!(boot(&mut sim, &image).boot_report(), BootReport::BadSnapshot);
 }
 
 #[test]
@@ -162,15 +132,8 @@ fn inv4_an_older_log_from_the_host_gains_nothing() {
     sim.run(1_000);
     sim.at(3).disk = old;
     sim.boot(3, WhichDisk::Todays);
-    assert!(
-        matches!(sim.report(3), BootReport::Intact { .. }),
-        "it cannot know"
-    );
-    sim.until(
-        "but it comes back through the others",
-        30_000,
-        Sim::all_vote,
-    );
+    assert!(matches!(sim.report(3), BootReport::Intact { .. }), "it cannot know");
+    sim.until("but it comes back through the others", 30_000, Sim::all_vote);
     assert_eq!(sim.see(3).model.count as usize, sim.history.len());
 }
 
@@ -202,26 +165,14 @@ fn impossible_settings_are_refused() {
     };
     assert_eq!(refusal(&|_| {}), None);
     assert_eq!(refusal(&|c| c.nodes.clear()), Some(BootError::BadNodes));
-    assert_eq!(
-        refusal(&|c| c.nodes.push(c.node)),
-        Some(BootError::BadNodes)
-    );
+    assert_eq!(refusal(&|c| c.nodes.push(c.node)), Some(BootError::BadNodes));
     assert_eq!(
         refusal(&|c| c.id = strongroom_replica::ReplicaId::placeholder(c.node)),
         Some(BootError::BadId)
     );
-    assert_eq!(
-        refusal(&|c| c.fleet = String::new()),
-        Some(BootError::BadFleet)
-    );
+    assert_eq!(refusal(&|c| c.fleet = String::new()), Some(BootError::BadFleet));
     assert_eq!(refusal(&|c| c.tick_ms = 0), Some(BootError::BadLimits));
     assert_eq!(refusal(&|c| c.max_frame = 1), Some(BootError::BadLimits));
-    assert_eq!(
-        refusal(&|c| c.rollback_tolerance = 4),
-        Some(BootError::BadTolerance)
-    );
-    assert_eq!(
-        refusal(&|c| c.cell = Some(vec![9])),
-        Some(BootError::BadCell)
-    );
+    assert_eq!(refusal(&|c| c.rollback_tolerance = 4), Some(BootError::BadTolerance));
+    assert_eq!(refusal(&|c| c.cell = Some(vec![9])), Some(BootError::BadCell));
 }

@@ -9,9 +9,7 @@ use strongroom_replica::{BootReport, CompactError, DiskImage, Event, PersistOp, 
 fn reads(sim: &mut Sim, n: u8, image: &DiskImage, cell: Option<Vec<u8>>) -> BootReport {
     let nonce = 1_000_000 + sim.dice.below(1 << 40);
     let seed = sim.dice.bytes32();
-    Replica::new(config(n, nonce, seed, cell, 0), image.clone())
-        .unwrap()
-        .boot_report()
+    Replica::new(config(n, nonce, seed, cell, 0), image.clone()).unwrap().boot_report()
 }
 
 #[test]
@@ -26,10 +24,7 @@ fn inv7_after_a_compaction_no_cell_and_no_root_opens_the_old_salts() {
     for n in 1..=7u8 {
         let cell = sim.see(n).cell.clone();
         let report = reads(&mut sim, n, &before[usize::from(n) - 1], cell);
-        assert!(
-            matches!(report, BootReport::Intact { .. }),
-            "a live salt opens: {report:?}"
-        );
+        assert!(matches!(report, BootReport::Intact { .. }), "a live salt opens: {report:?}");
     }
     sim.erase_on_compact = true;
     for n in 1..=7 {
@@ -46,10 +41,7 @@ fn inv7_after_a_compaction_no_cell_and_no_root_opens_the_old_salts() {
         }
         let (now, cell) = (sim.see(n).disk.image.clone(), sim.see(n).cell.clone());
         let report = reads(&mut sim, n, &now, cell);
-        assert!(
-            matches!(report, BootReport::Intact { .. }),
-            "what lives still opens: {report:?}"
-        );
+        assert!(matches!(report, BootReport::Intact { .. }), "what lives still opens: {report:?}");
     }
     sim.commit_one();
 }
@@ -75,12 +67,7 @@ fn inv7_a_cold_start_after_a_compaction_keeps_live_salts_and_no_others() {
     let leader = sim.leader().unwrap();
     let salts = &sim.see(leader).model.salts;
     let compacted = sim.history[9].0;
-    assert!(
-        salts
-            .keys()
-            .filter(|i| **i <= compacted)
-            .all(|i| i % 2 == 0)
-    );
+    assert!(salts.keys().filter(|i| **i <= compacted).all(|i| i % 2 == 0));
     assert!(salts.len() >= 6 + 4);
 }
 
@@ -133,33 +120,14 @@ fn the_cell_is_written_before_the_disk_and_overwritten_after_it() {
     let now = sim.now;
     let replica = sim.at(1).replica.as_mut().unwrap();
     let index = replica.applied_index();
-    replica
-        .compact(index, b"state-of-the-vault".to_vec(), Vec::new())
-        .unwrap();
-    assert_eq!(
-        replica.compact(index, Vec::new(), Vec::new()),
-        Err(CompactError::Busy)
-    );
+    replica.compact(index, b"state-of-the-vault".to_vec(), Vec::new()).unwrap();
+    assert_eq!(replica.compact(index, Vec::new(), Vec::new()), Err(CompactError::Busy));
     let out = replica.step(now, Event::Tick);
     assert!(out.cell.is_some() && out.persist.is_some());
-    assert_eq!(
-        replica.erased_through(),
-        0,
-        "nothing is erased before the disk has the new salts"
-    );
+    assert_eq!(replica.erased_through(), 0, "nothing is erased before the disk has the new salts");
     let persist = out.persist.unwrap();
-    assert!(
-        persist
-            .ops
-            .iter()
-            .any(|op| matches!(op, PersistOp::PutSalts(_)))
-    );
-    let out = replica.step(
-        now,
-        Event::Persisted {
-            number: persist.number,
-        },
-    );
+    assert!(persist.ops.iter().any(|op| matches!(op, PersistOp::PutSalts(_))));
+    let out = replica.step(now, Event::Persisted { number: persist.number });
     assert!(out.cell.is_some());
     assert_eq!(replica.erased_through(), index);
 }
@@ -172,9 +140,6 @@ fn a_state_that_is_not_the_applied_one_is_refused() {
     let replica = sim.at(1).replica.as_mut().unwrap();
     let applied = replica.applied_index();
     let refused = Err(CompactError::NotApplied { applied });
-    assert_eq!(
-        replica.compact(applied + 1, Vec::new(), Vec::new()),
-        refused
-    );
+    assert_eq!(replica.compact(applied + 1, Vec::new(), Vec::new()), refused);
     assert_eq!(replica.compact(1, Vec::new(), Vec::new()), refused);
 }

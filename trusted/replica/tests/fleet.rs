@@ -36,9 +36,7 @@ fn a_restarted_node_joins_as_a_learner_and_takes_its_seat_back() {
     sim.boot(n, WhichDisk::Todays);
     let new = sim.replica(n).unwrap().id();
     assert_ne!(old, new);
-    sim.until("it is a learner", 10_000, |s| {
-        s.role(n) == Some(Role::Learner)
-    });
+    sim.until("it is a learner", 10_000, |s| s.role(n) == Some(Role::Learner));
     sim.until("it votes", 10_000, Sim::all_vote);
     let voters = sim.replica(sim.leader().unwrap()).unwrap().voters();
     assert!(voters.contains(&new) && !voters.contains(&old));
@@ -69,10 +67,7 @@ fn three_down_keeps_committing_and_four_down_stops() {
     sim.run(30_000);
     assert!(!sim.released.contains_key(&index));
     assert_eq!(sim.leader(), None, "INV-5: a minority has no leader");
-    assert!(matches!(
-        sim.propose(leader),
-        Err(ProposeError::NotLeader { .. })
-    ));
+    assert!(matches!(sim.propose(leader), Err(ProposeError::NotLeader { .. })));
 }
 
 #[test]
@@ -161,9 +156,7 @@ fn inv8_four_down_and_one_back_resumes_by_a_cold_start_of_running_and_new_proces
     sim.cold_start(&[leader, others[0], others[4], others[5]], 2);
     sim.commit_one();
     assert_eq!(sim.released.len(), before + 1);
-    others[1..4]
-        .iter()
-        .for_each(|n| sim.boot(*n, WhichDisk::Todays));
+    others[1..4].iter().for_each(|n| sim.boot(*n, WhichDisk::Todays));
     sim.until("all vote", 30_000, Sim::all_vote);
 }
 
@@ -218,28 +211,16 @@ fn inv5_a_statement_that_quotes_another_position_opens_nothing() {
     (1..=7).for_each(|n| sim.boot(n, WhichDisk::Todays));
     let mut positions = sim.positions(&[1, 2, 3, 4]);
     positions[0].last_index += 1;
-    let forged = Start {
-        era: 2,
-        positions: positions.clone(),
-    };
+    let forged = Start { era: 2, positions: positions.clone() };
     assert_eq!(sim.start(1, forged), Err(StartError::NotMyPosition));
     positions[0].last_index -= 1;
     assert_eq!(
-        sim.start(
-            5,
-            Start {
-                era: 2,
-                positions: positions.clone()
-            }
-        ),
+        sim.start(5, Start { era: 2, positions: positions.clone() }),
         Err(StartError::NotListed)
     );
     let of_an_earlier_process = Start { era: 2, positions };
     sim.boot(2, WhichDisk::Todays);
-    assert_eq!(
-        sim.start(2, of_an_earlier_process),
-        Err(StartError::NotListed)
-    );
+    assert_eq!(sim.start(2, of_an_earlier_process), Err(StartError::NotListed));
 }
 
 #[test]
@@ -252,18 +233,10 @@ fn inv2_rollback_tolerance_makes_answers_wait_for_more_nodes() {
     others[..3].iter().for_each(|n| sim.crash(*n));
     let index = sim.propose(leader).unwrap().index;
     sim.run(5_000);
-    assert!(
-        sim.replica(leader).unwrap().commit_index() >= index,
-        "committed on four"
-    );
-    assert!(
-        !sim.released.contains_key(&index),
-        "but answered only when five hold it"
-    );
+    assert!(sim.replica(leader).unwrap().commit_index() >= index, "committed on four");
+    assert!(!sim.released.contains_key(&index), "but answered only when five hold it");
     sim.boot(others[0], WhichDisk::Todays);
-    sim.until("a fifth node holds it", 20_000, |s| {
-        s.released.contains_key(&index)
-    });
+    sim.until("a fifth node holds it", 20_000, |s| s.released.contains_key(&index));
 }
 
 #[test]
@@ -285,10 +258,7 @@ fn inv5_a_second_process_of_a_node_stops_the_first() {
     assert!(sim.replica(leader).unwrap().voters().contains(&second));
     let mut asked = false;
     for wait in 1..60 {
-        let out = first.step(
-            sim.now + 60_000 + wait * 100,
-            strongroom_replica::Event::Tick,
-        );
+        let out = first.step(sim.now + 60_000 + wait * 100, strongroom_replica::Event::Tick);
         for (to, bytes) in out.messages {
             asked = true;
             let target = to.node().number();
@@ -334,15 +304,10 @@ fn inv5_a_leader_stops_when_a_second_process_of_its_node_is_admitted() {
             halted = halted.or(out.halted);
             assert!(halted.is_none() || (out.messages.is_empty() && out.released.is_empty()));
             for (to, bytes) in out.messages {
-                sim.feed(
-                    to.node().number(),
-                    strongroom_replica::Event::Peer { from: id, bytes },
-                );
+                sim.feed(to.node().number(), strongroom_replica::Event::Peer { from: id, bytes });
             }
             if let Some(persist) = out.persist {
-                events.push(strongroom_replica::Event::Persisted {
-                    number: persist.number,
-                });
+                events.push(strongroom_replica::Event::Persisted { number: persist.number });
             }
         }
     }
@@ -364,10 +329,8 @@ fn inv4_the_double_vote_of_a_rolled_back_node_does_not_happen() {
         let voter = others[5];
         // The old leader falls silent; others stand for election, and their requests arrive late and in any order.
         sim.partition(&[&[leader], &others]);
-        sim.held_links = others[..2]
-            .iter()
-            .flat_map(|a| others[2..4].iter().map(move |b| (*a, *b)))
-            .collect();
+        sim.held_links =
+            others[..2].iter().flat_map(|a| others[2..4].iter().map(move |b| (*a, *b))).collect();
         for _ in 0..6 {
             sim.run(700);
             sim.boot(voter, WhichDisk::Older);

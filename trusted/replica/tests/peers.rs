@@ -26,19 +26,12 @@ fn overheard(seed: u64) -> (Sim, Vec<(ReplicaId, ReplicaId, Vec<u8>)>) {
 #[test]
 fn inv4_a_new_process_answers_nothing_that_was_meant_for_the_old_one() {
     // Requests for votes, appends, heartbeats, snapshots: whatever its disk says, and whoever they were meant for.
-    for which in [
-        sim::WhichDisk::Todays,
-        sim::WhichDisk::Older,
-        sim::WhichDisk::Empty,
-    ] {
+    for which in [sim::WhichDisk::Todays, sim::WhichDisk::Older, sim::WhichDisk::Empty] {
         let (mut sim, frames) = overheard(3);
         sim.boot(6, which);
         for (from, _, bytes) in frames.iter().filter(|f| f.0.node().number() != 6) {
             let now = sim.now;
-            let event = Event::Peer {
-                from: *from,
-                bytes: bytes.clone(),
-            };
+            let event = Event::Peer { from: *from, bytes: bytes.clone() };
             let out = sim.at(6).replica.as_mut().unwrap().step(now, event);
             assert!(out.messages.iter().all(|(to, _)| to.is_placeholder()));
             assert!(out.persist.is_none() && out.applied.is_empty() && out.install.is_none());

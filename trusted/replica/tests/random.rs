@@ -8,10 +8,7 @@ use sim::{Dice, NODES, Sim, Weather, WhichDisk};
 use strongroom_replica::Role;
 
 fn runs(default: u64) -> u64 {
-    std::env::var("SIM_RUNS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(default)
+    std::env::var("SIM_RUNS").ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
 /// A restart is fair when a majority can still readmit the process: in both halves, if a swap is under way.
@@ -96,11 +93,7 @@ fn inv8_random_histories_with_any_disk_keep_every_invariant() {
         sim.keep_older = true;
         sim.restart_halted = true;
         sim.erase_on_compact = seed % 2 == 0;
-        chaos(
-            &mut sim,
-            120,
-            &[WhichDisk::Todays, WhichDisk::Older, WhichDisk::Empty],
-        );
+        chaos(&mut sim, 120, &[WhichDisk::Todays, WhichDisk::Older, WhichDisk::Empty]);
         settle(&mut sim);
         assert!(sim.released.len() > 5, "seed {seed} did something");
     }
@@ -116,21 +109,15 @@ fn inv8_random_histories_with_cold_starts_lose_nothing_that_was_released() {
             sim.heal();
             // Everybody falls, at any moment: entries on their way, batches not acknowledged, swaps half done.
             let alive: Vec<u8> = (1..=NODES).filter(|_| sim.dice.permille(200)).collect();
-            (1..=NODES)
-                .filter(|n| !alive.contains(n))
-                .for_each(|n| sim.boot(n, WhichDisk::Todays));
+            (1..=NODES).filter(|n| !alive.contains(n)).for_each(|n| sim.boot(n, WhichDisk::Todays));
             let mut dice = Dice::new(seed * 31 + era);
             let mut listed: Vec<u8> = (1..=NODES).collect();
             while listed.len() > 4 {
                 listed.remove(dice.below(listed.len() as u64) as usize);
             }
-            let empty = listed
-                .iter()
-                .any(|n| sim.at(*n).replica.as_mut().unwrap().position().empty);
-            assert!(
-                !empty,
-                "seed {seed}: an honest disk that was admitted is not empty"
-            );
+            let empty =
+                listed.iter().any(|n| sim.at(*n).replica.as_mut().unwrap().position().empty);
+            assert!(!empty, "seed {seed}: an honest disk that was admitted is not empty");
             sim.cold_start(&listed, era);
             sim.run(1_000);
         }

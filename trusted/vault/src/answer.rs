@@ -28,6 +28,11 @@ pub(crate) struct Answerable {
 
 impl<H: Hardware> Vault<H> {
     /// An own entry is held by enough nodes: whoever waits for it may be answered.
+    ///
+    /// # INV-8: acknowledged is kept
+    /// Nobody is told that anything is stored before this: majority + s distinct nodes hold the
+    /// entry on their disks, so it survives every minority of nodes lost for good and a crash of
+    /// all of them at once, from whose disks custodians start the fleet again.
     pub(crate) fn release(&mut self, committed: Committed<LogPosition>) {
         let position = *committed.get();
         let Some(mut waiting) = self.waiting.take(position.term, position.index) else {
@@ -37,12 +42,7 @@ impl<H: Hardware> Vault<H> {
             return;
         };
         let to = waiting.to;
-        let reply = self.answer(committed.attach(Answerable {
-            position,
-            waiting,
-            effect,
-            now_ms,
-        }));
+        let reply = self.answer(committed.attach(Answerable { position, waiting, effect, now_ms }));
         self.reply(to, reply.ok_or(RelayRefusal::Unknown));
     }
 
@@ -54,12 +54,7 @@ impl<H: Hardware> Vault<H> {
     /// What leaves is signed by this node's identity key together with the request's digest and the
     /// log position, and sealed to the device that asked.
     fn answer(&mut self, committed: Committed<Answerable>) -> Option<Vec<u8>> {
-        let Answerable {
-            position,
-            waiting,
-            effect,
-            now_ms,
-        } = committed.into_inner();
+        let Answerable { position, waiting, effect, now_ms } = committed.into_inner();
         let outcome = self.outcome(&waiting.slot, waiting.work, effect).ok()?;
         let response = Response {
             version: caps::WIRE_VERSION,
@@ -79,47 +74,15 @@ impl<H: Hardware> Vault<H> {
             &encoded,
         );
         let signature = Fixed(self.hardware.sign(&statement).ok()?);
-        let signed = SignedResponse {
-            response: Blob(encoded),
-            signature,
-        };
+        let signed = SignedResponse { response: Blob(encoded), signature };
         let nonce = self.fresh();
-        waiting
-            .sealer
-            .seal(&signed.to_plaintext().ok()?, nonce)
-            .ok()
+        waiting.sealer.seal(&signed.to_plaintext().ok()?, nonce).ok()
     }
 
     fn outcome(&self, slot: &Slot, work: Work, effect: Effect) -> Result<Outcome, KeyError> {
         match (effect, work) {
-            (
-                Effect::Evaluate {
-                    entry,
-                    generation,
-                    keyset,
-                    salt,
-                    expires_ms,
-                    occupied,
-                },
-                Work::Register(request),
-            ) => {
-                self.keys.burn_login(&self.hardware, slot);
-                let inputs = (keyset, generation, salt.expose());
-                match self.keys.register(&self.hardware, slot, inputs, &request) {
-                    Ok(response) => Ok(Outcome::RegisterStarted {
-                        entry,
-                        generation,
-                        keyset,
-                        response: Fixed(response),
-                        expires_ms,
-                        occupied,
-                    }),
-                    Err(KeyError::Opaque) => Ok(Outcome::Refused {
-                        why: response::Refusal::BadMessage,
-                        generation: 0,
-                    }),
-                    Err(error) => Err(error),
-                }
+            (effect @ Effect::Evaluate { .. }, Work::Register(request)) => {
+                self.evaluated(slot, effect, &request)
             }
             (effect @ Effect::Challenge { .. }, Work::Recover(ke1, _)) => {
                 self.challenge(slot, effect, &ke1)
@@ -137,20 +100,12 @@ impl<H: Hardware> Vault<H> {
                 })
             }
             (
-                Effect::Release {
-                    attempt,
-                    login,
-                    wrapped_key,
-                    receipt,
-                },
+                Effect::Release { attempt, login, wrapped_key, receipt },
                 Work::Release(Some(session)),
             ) => {
                 let released = session.release(slot, login.generation, attempt, &wrapped_key.0);
                 let released_key = Fixed(released.ok_or(KeyError::Opaque)?);
-                Ok(Outcome::Recovered {
-                    released_key,
-                    receipt,
-                })
+                Ok(Outcome::Recovered { released_key, receipt })
             }
             // The finish already did its login's work when it was checked.
             (Effect::Plain(outcome), Work::Release(_)) => Ok(outcome),
@@ -163,6 +118,34 @@ impl<H: Hardware> Vault<H> {
                 Ok(Outcome::Registered { receipt })
             }
             _ => Err(KeyError::Opaque),
+        }
+    }
+
+    fn evaluated(
+        &self,
+        slot: &Slot,
+        effect: Effect,
+        request: &[u8; caps::opaque::REGISTRATION_REQUEST_LEN],
+    ) -> Result<Outcome, KeyError> {
+        let Effect::Evaluate { entry, generation, keyset, salt, expires_ms, occupied } = effect
+        else {
+            return Err(KeyError::Opaque);
+        };
+        self.keys.burn_login(&self.hardware, slot);
+        let inputs = (keyset, generation, salt.expose());
+        match self.keys.register(&self.hardware, slot, inputs, request) {
+            Ok(response) => Ok(Outcome::RegisterStarted {
+                entry,
+                generation,
+                keyset,
+                response: Fixed(response),
+                expires_ms,
+                occupied,
+            }),
+            Err(KeyError::Opaque) => {
+                Ok(Outcome::Refused { why: response::Refusal::BadMessage, generation: 0 })
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -186,13 +169,7 @@ impl<H: Hardware> Vault<H> {
         else {
             return Err(KeyError::Opaque);
         };
-        let inputs = LoginInputs {
-            generation,
-            keyset,
-            upload,
-            salt,
-            seed,
-        };
+        let inputs = LoginInputs { generation, keyset, upload, salt, seed };
         let login = self.keys.login(&self.hardware, slot, &inputs, ke1)?;
         let ke2 = Fixed(*login.ke2());
         Ok(Outcome::RecoverStarted {

@@ -59,11 +59,7 @@ impl<H: Hardware> Vault<H> {
             ToVault::LoadSnapshot { bytes } => image.snapshot = Some(bytes.0),
             ToVault::LoadSalts { bytes } => image.salts = Some(bytes.0),
             ToVault::LoadEntry { index, entry, salt } => {
-                image.entries.push(DiskEntry {
-                    index,
-                    entry: entry.0,
-                    salt: salt.0,
-                });
+                image.entries.push(DiskEntry { index, entry: entry.0, salt: salt.0 });
             }
             ToVault::LoadEnd {} => self.begin(now_ms),
             _ => {}
@@ -89,12 +85,7 @@ impl<H: Hardware> Vault<H> {
 
     fn new_replica(&mut self, image: DiskImage) -> Result<Replica, BootError> {
         let cell = self.hardware.read()?.to_vec();
-        let nodes = self
-            .fleet
-            .nodes
-            .iter()
-            .filter_map(|node| NodeId::new(node.id))
-            .collect();
+        let nodes = self.fleet.nodes.iter().filter_map(|node| NodeId::new(node.id)).collect();
         let config = Config {
             node: self.incarnation.node(),
             id: self.incarnation,

@@ -53,30 +53,18 @@ mod tests {
     #[test]
     fn a_minority_of_lying_clocks_moves_nothing() {
         let far = 400_000_000;
-        assert_eq!(
-            heard(&[0, 1, 2, far, far, far]).median(1_000_000, 0, 4),
-            Some(1_000_002)
-        );
-        assert_eq!(
-            heard(&[0, 1, 2, -far, -far, -far]).median(1_000_000, 0, 4),
-            Some(1_000_000)
-        );
+        assert_eq!(heard(&[0, 1, 2, far, far, far]).median(1_000_000, 0, 4), Some(1_000_002));
+        assert_eq!(heard(&[0, 1, 2, -far, -far, -far]).median(1_000_000, 0, 4), Some(1_000_000));
     }
 
     #[test]
     fn too_few_clocks_give_no_time() {
         assert_eq!(heard(&[0, 0]).median(1_000_000, 0, 4), None);
-        assert_eq!(
-            heard(&[0, 0, 0, 0]).median(1_000_000, FRESH_MS + 1, 4),
-            None
-        );
+        assert_eq!(heard(&[0, 0, 0, 0]).median(1_000_000, FRESH_MS + 1, 4), None);
     }
 
     #[test]
     fn a_heard_clock_goes_on() {
-        assert_eq!(
-            heard(&[0, 0, 0]).median(1_005_000, 5_000, 4),
-            Some(1_005_000)
-        );
+        assert_eq!(heard(&[0, 0, 0]).median(1_005_000, 5_000, 4), Some(1_005_000));
     }
 }

@@ -32,10 +32,7 @@ impl History {
     /// Takes in one applied entry and what it made of its slot. The entry's random bytes keep a
     /// published hash from confirming what anybody tried.
     pub(crate) fn extend(&mut self, index: u64, payload: &[u8], entry: &Entry, state: &State) {
-        let slot = state
-            .slot(&entry.slot)
-            .map(codec::encode)
-            .unwrap_or_default();
+        let slot = state.slot(&entry.slot).map(codec::encode).unwrap_or_default();
         self.hash = Framed::new(LABEL)
             .bytes(&self.hash)
             .number(index)
@@ -81,10 +78,7 @@ mod tests {
         assert!(!history.compare(2, 7, &[1; 32], 4));
         for node in 2..5 {
             assert!(!history.compare(node, 7, &[2; 32], 4), "node {node}");
-            assert!(
-                !history.compare(node, 8, &[3; 32], 4),
-                "an unknown position tells nothing"
-            );
+            assert!(!history.compare(node, 8, &[3; 32], 4), "an unknown position tells nothing");
         }
         assert!(history.compare(5, 7, &[2; 32], 4));
     }

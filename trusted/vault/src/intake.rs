@@ -67,19 +67,12 @@ impl<H: Hardware> Vault<H> {
     ) -> Result<Validated, RelayRefusal> {
         let scope = self.keys.scope();
         let bad_ticket = |_| RelayRefusal::TicketRefused;
-        let opened = self
-            .keys
-            .session
-            .open_ticket(&scope, ticket)
-            .map_err(bad_ticket)?;
+        let opened = self.keys.session.open_ticket(&scope, ticket).map_err(bad_ticket)?;
         let ticket = Ticket::from_plaintext(&opened).map_err(|_| RelayRefusal::TicketRefused)?;
         let frame_digest = sha256(frame);
         let app = self.check_ticket(time_ms, &ticket, &frame_digest)?;
-        let (plaintext, sealer) = self
-            .keys
-            .session
-            .open_request(&scope, frame)
-            .map_err(|_| RelayRefusal::Malformed)?;
+        let (plaintext, sealer) =
+            self.keys.session.open_request(&scope, frame).map_err(|_| RelayRefusal::Malformed)?;
         let request = Request::from_plaintext(&plaintext).map_err(|_| RelayRefusal::Malformed)?;
         // The vault computes the slot: from the app that the manifest gives the ticket's key, and
         // from the account inside the sealed request. A gateway mints no alias.
@@ -87,17 +80,8 @@ impl<H: Hardware> Vault<H> {
         if slot != ticket.slot || request.body.verb() != ticket.verb {
             return Err(RelayRefusal::TicketRefused);
         }
-        let ticket = Spending {
-            expires_ms: ticket.expires_ms,
-            id: ticket.id,
-        };
-        Ok(Validated {
-            slot,
-            ticket,
-            body: request.body,
-            sealer,
-            frame_digest,
-        })
+        let ticket = Spending { expires_ms: ticket.expires_ms, id: ticket.id };
+        Ok(Validated { slot, ticket, body: request.body, sealer, frame_digest })
     }
 
     /// The app of a ticket that a listed gateway signed, for this fleet, this frame and now.
@@ -107,65 +91,33 @@ impl<H: Hardware> Vault<H> {
         ticket: &Ticket,
         frame_digest: &[u8; 32],
     ) -> Result<&str, RelayRefusal> {
-        let app = self
-            .manifest
-            .app_of(&ticket.key.0)
-            .ok_or(RelayRefusal::TicketRefused)?;
+        let app = self.manifest.app_of(&ticket.key.0).ok_or(RelayRefusal::TicketRefused)?;
         let latest = time_ms.saturating_add(TICKET_LIFE_MS_MAX);
         let for_this = ticket.fleet == self.keys.fleet
             && ticket.frame_digest.0 == *frame_digest
             && (time_ms..=latest).contains(&ticket.expires_ms);
         let signed = signed_by(&ticket.key.0, &ticket.statement(), &ticket.signature.0);
-        if for_this && signed {
-            Ok(app)
-        } else {
-            Err(RelayRefusal::TicketRefused)
-        }
+        if for_this && signed { Ok(app) } else { Err(RelayRefusal::TicketRefused) }
     }
 
     fn propose_request(&mut self, now_ms: u64, time_ms: u64, to: ReplyTo, request: Validated) {
-        let Validated {
-            slot,
-            ticket,
-            body,
-            sealer,
-            frame_digest,
-        } = request;
+        let Validated { slot, ticket, body, sealer, frame_digest } = request;
         let planned = if self.fleet.slots.contains(slot.as_bytes()) {
             self.plan(&slot, body)
         } else {
             self.refuse(Refusal::OtherFleet)
         };
-        let Planned {
-            command,
-            salt,
-            work,
-        } = planned;
+        let Planned { command, salt, work } = planned;
         let blind = Fixed(self.fresh());
-        let entry = Entry {
-            time_ms,
-            slot,
-            ticket: Some(ticket),
-            blind,
-            command,
-        };
+        let entry = Entry { time_ms, slot, ticket: Some(ticket), blind, command };
         let proposed = entry.to_bytes().ok().and_then(|payload| {
-            self.replica
-                .as_mut()
-                .and_then(|replica| replica.propose(payload, salt).ok())
+            self.replica.as_mut().and_then(|replica| replica.propose(payload, salt).ok())
         });
         match proposed {
             Some(at) => {
                 let since_ms = now_ms;
-                let waiting = Waiting {
-                    to,
-                    slot,
-                    work,
-                    sealer,
-                    frame_digest,
-                    since_ms,
-                    effect: None,
-                };
+                let waiting =
+                    Waiting { to, slot, work, sealer, frame_digest, since_ms, effect: None };
                 self.waiting.insert(at.term, at.index, waiting);
             }
             None => self.reply(to, Err(RelayRefusal::Busy)),
@@ -174,11 +126,7 @@ impl<H: Hardware> Vault<H> {
 
     /// Every command has a salt beside it, so that every verb writes alike.
     fn planned(&mut self, command: Command, work: Work) -> Planned {
-        Planned {
-            command,
-            salt: self.fresh(),
-            work,
-        }
+        Planned { command, salt: self.fresh(), work }
     }
 
     fn refuse(&mut self, why: Refusal) -> Planned {
@@ -188,29 +136,21 @@ impl<H: Hardware> Vault<H> {
     fn plan(&mut self, slot: &Slot, body: Body) -> Planned {
         match body {
             Body::RegisterStart { request } => self.plan_register_start(request),
-            Body::RegisterFinish {
-                registration,
-                authority,
-            } => self.plan_register_finish(slot, registration, &authority),
+            Body::RegisterFinish { registration, authority } => {
+                self.plan_register_finish(slot, registration, &authority)
+            }
             Body::RecoverStart { ke1 } => match Server::check_ke1(&ke1.0) {
                 Ok(()) => {
                     let digest = sha256(&ke1.0);
                     let seed = Fixed(self.fresh());
-                    let command = Command::RecoverStart {
-                        ke1: Fixed(digest),
-                        seed,
-                    };
+                    let command = Command::RecoverStart { ke1: Fixed(digest), seed };
                     self.planned(command, Work::Recover(ke1.0, digest))
                 }
                 Err(_) => self.refuse(Refusal::BadMessage),
             },
-            Body::RecoverFinish {
-                attempt,
-                ke1,
-                ke3,
-                device,
-                keep_device,
-            } => self.plan_recover_finish(slot, attempt, (&ke1.0, &ke3.0), device, keep_device),
+            Body::RecoverFinish { attempt, ke1, ke3, device, keep_device } => {
+                self.plan_recover_finish(slot, attempt, (&ke1.0, &ke3.0), device, keep_device)
+            }
             Body::Status { auth } => self.plan_owner(slot, Verb::Status, &auth, None),
             Body::Destroy { auth } => self.plan_owner(slot, Verb::Destroy, &auth, None),
             Body::EnrollDevice { auth, device } => {
@@ -231,11 +171,7 @@ impl<H: Hardware> Vault<H> {
             salt: Fixed(sha256(&salt)),
             keyset: self.keys.newest_keyset(),
         };
-        Planned {
-            command,
-            salt,
-            work: Work::Register(request.0),
-        }
+        Planned { command, salt, work: Work::Register(request.0) }
     }
 
     fn plan_register_finish(
@@ -251,10 +187,7 @@ impl<H: Hardware> Vault<H> {
         }
         match self.authorise(slot, &registration, authority) {
             Some(authorised) => {
-                let command = Command::RegisterFinish {
-                    registration,
-                    authorised,
-                };
+                let command = Command::RegisterFinish { registration, authorised };
                 self.planned(command, Work::Burn)
             }
             None => self.refuse(Refusal::NotOwner),
@@ -280,23 +213,14 @@ impl<H: Hardware> Vault<H> {
             Authority::None {} => Some(Authorised::Nobody {}),
             Authority::Device { auth } => {
                 let statement = scope(auth.generation, auth.counter).device_statement();
-                let OwnerAuth {
-                    device,
-                    generation,
-                    counter,
-                    signature,
-                } = auth.clone();
+                let OwnerAuth { device, generation, counter, signature } = auth.clone();
                 signed_by(&device.0, &statement, &signature.0).then_some(Authorised::Device {
                     device,
                     generation,
                     counter,
                 })
             }
-            Authority::Fresh {
-                generation,
-                attempt,
-                mac,
-            } => {
+            Authority::Fresh { generation, attempt, mac } => {
                 let success = self.state.slot(slot)?.success.as_ref()?;
                 let fresh_key = success.fresh_key.filter(|_| success.attempt == *attempt)?;
                 let mut expected = Hmac::<Sha256>::new_from_slice(&fresh_key.0).ok()?;
@@ -304,10 +228,7 @@ impl<H: Hardware> Vault<H> {
                 // The library compares in constant time.
                 expected.verify_slice(&mac.0).ok()?;
                 let (generation, attempt) = (*generation, *attempt);
-                Some(Authorised::Fresh {
-                    generation,
-                    attempt,
-                })
+                Some(Authorised::Fresh { generation, attempt })
             }
         }
     }
@@ -349,10 +270,7 @@ impl<H: Hardware> Vault<H> {
         auth: &OwnerAuth,
         enroll: Option<Fixed<32>>,
     ) -> Planned {
-        let content = enroll
-            .as_ref()
-            .map(|key| key.0.to_vec())
-            .unwrap_or_default();
+        let content = enroll.as_ref().map(|key| key.0.to_vec()).unwrap_or_default();
         let statement = OwnerScope {
             namespace: &self.keys.namespace,
             fleet: &self.keys.fleet,
@@ -367,23 +285,12 @@ impl<H: Hardware> Vault<H> {
             return self.refuse(Refusal::NotOwner);
         }
         let (device, generation, counter) = (auth.device, auth.generation, auth.counter);
-        self.planned(
-            Command::Owner {
-                verb,
-                device,
-                generation,
-                counter,
-                enroll,
-            },
-            Work::Burn,
-        )
+        self.planned(Command::Owner { verb, device, generation, counter, enroll }, Work::Burn)
     }
 }
 
 /// Strict Ed25519 (no small-order keys, canonical encodings).
 pub(crate) fn signed_by(key: &[u8; 32], statement: &[u8], signature: &[u8; 64]) -> bool {
-    VerifyingKey::from_bytes(key).is_ok_and(|key| {
-        key.verify_strict(statement, &Signature::from_bytes(signature))
-            .is_ok()
-    })
+    VerifyingKey::from_bytes(key)
+        .is_ok_and(|key| key.verify_strict(statement, &Signature::from_bytes(signature)).is_ok())
 }

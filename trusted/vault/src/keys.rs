@@ -52,9 +52,7 @@ impl FleetKeys {
         }
         let fake_key = hardware.fake_key()?;
         // The stand-in's client key is the same on every node: it comes from the fleet's key.
-        let dummy = Framed::new("strongroom/fake/client/v1")
-            .bytes(fake_key.as_slice())
-            .digest();
+        let dummy = Framed::new("strongroom/fake/client/v1").bytes(fake_key.as_slice()).digest();
         let mut servers = BTreeMap::new();
         for keyset in &fleet.keysets {
             let wrong = BootError::Keyset(keyset.id);
@@ -77,10 +75,7 @@ impl FleetKeys {
     }
 
     pub(crate) fn scope(&self) -> Scope<'_> {
-        Scope {
-            manifest_digest: &self.manifest_digest,
-            fleet: &self.fleet,
-        }
+        Scope { manifest_digest: &self.manifest_digest, fleet: &self.fleet }
     }
 
     /// The keyset that new registrations and stand-ins take.
@@ -93,13 +88,7 @@ impl FleetKeys {
     }
 
     fn exchange<'a>(&'a self, keyset: u32, slot: &'a Slot) -> Exchange<'a> {
-        Exchange {
-            namespace: &self.namespace,
-            keyset,
-            fleet: &self.fleet,
-            epoch: self.epoch,
-            slot,
-        }
+        Exchange { namespace: &self.namespace, keyset, fleet: &self.fleet, epoch: self.epoch, slot }
     }
 
     /// Evaluates a registration request under a pending entry's salt.
@@ -128,13 +117,7 @@ impl FleetKeys {
         let material = hardware.record_key_material(inputs.keyset, &identifier)?;
         let exchange = self.exchange(inputs.keyset, slot);
         let server = self.server(inputs.keyset)?;
-        Ok(server.login(
-            &material,
-            Some(&inputs.upload.0),
-            ke1,
-            inputs.seed.0,
-            &exchange,
-        )?)
+        Ok(server.login(&material, Some(&inputs.upload.0), ke1, inputs.seed.0, &exchange)?)
     }
 
     /// The login of a slot that has no record: the same work, the same sizes, no password.
@@ -151,9 +134,7 @@ impl FleetKeys {
         let material = hardware.record_key_material(keyset, &identifier)?;
         let seed = self.fakes.seed(slot, ke1_digest);
         let exchange = self.exchange(keyset, slot);
-        Ok(self
-            .server(keyset)?
-            .login(&material, None, ke1, seed, &exchange)?)
+        Ok(self.server(keyset)?.login(&material, None, ke1, seed, &exchange)?)
     }
 
     /// The work of one login, for verbs that need none: a host that times its vault learns nothing.

@@ -57,26 +57,18 @@ impl<H: Hardware> Vault<H> {
     }
 
     fn others(&self) -> impl Iterator<Item = u8> {
-        self.fleet
-            .nodes
-            .iter()
-            .map(|node| node.id)
-            .filter(|id| *id != self.node)
+        self.fleet.nodes.iter().map(|node| node.id).filter(|id| *id != self.node)
     }
 
     /// Agreed vault time, if enough clocks are heard. It never goes back.
     pub(crate) fn vault_time(&self, now_ms: u64) -> Option<u64> {
-        let median = self
-            .clocks
-            .median(self.hardware.wall_ms(), now_ms, self.majority())?;
+        let median = self.clocks.median(self.hardware.wall_ms(), now_ms, self.majority())?;
         Some(median.max(self.state.now_ms()))
     }
 
     /// Whether the state has counted what was lost before this era: no attempt is taken before.
     pub(crate) fn era_has_begun(&self) -> bool {
-        self.replica
-            .as_ref()
-            .is_some_and(|replica| replica.era() == self.state.era())
+        self.replica.as_ref().is_some_and(|replica| replica.era() == self.state.era())
     }
 
     fn give_up_waiting(&mut self, now_ms: u64) {
@@ -116,21 +108,11 @@ impl<H: Hardware> Vault<H> {
         };
         let (blind, salt) = (Fixed(self.fresh()), self.fresh());
         let slot = Slot(Fixed([0; 32]));
-        let entry = Entry {
-            time_ms,
-            slot,
-            ticket: None,
-            blind,
-            command,
-        };
+        let entry = Entry { time_ms, slot, ticket: None, blind, command };
         let Ok(payload) = entry.to_bytes() else {
             return;
         };
-        if let Some(Ok(at)) = self
-            .replica
-            .as_mut()
-            .map(|replica| replica.propose(payload, salt))
-        {
+        if let Some(Ok(at)) = self.replica.as_mut().map(|replica| replica.propose(payload, salt)) {
             self.upkeep = Some((at.term, at.index));
         }
     }
@@ -145,11 +127,7 @@ impl<H: Hardware> Vault<H> {
             let (epoch, policy) = (self.manifest.epoch, self.manifest.policy.clone());
             return Some(Command::Adopt { epoch, policy });
         }
-        if self
-            .state
-            .next_deadline_ms()
-            .is_some_and(|at| at <= time_ms)
-        {
+        if self.state.next_deadline_ms().is_some_and(|at| at <= time_ms) {
             return Some(Command::Tick {});
         }
         let through = self.erased_everywhere()?;
@@ -219,9 +197,7 @@ impl<H: Hardware> Vault<H> {
             incarnation: self.incarnation.as_u64(),
             era: replica.map_or(0, Replica::era),
             role: role.to_owned(),
-            leader: replica
-                .and_then(Replica::leader)
-                .map(|leader| leader.node().number()),
+            leader: replica.and_then(Replica::leader).map(|leader| leader.node().number()),
             ready: self.could_serve(now_ms),
             term: replica.map_or(0, Replica::term),
             applied: self.applied,
@@ -247,9 +223,7 @@ impl<H: Hardware> Vault<H> {
         }
         // It passes requests on to a leader that it has a link with.
         let follows = matches!(replica.role(), Role::Follower | Role::Learner);
-        let leader = replica
-            .leader()
-            .filter(|leader| *leader != self.incarnation);
+        let leader = replica.leader().filter(|leader| *leader != self.incarnation);
         follows
             && leader.is_some_and(|leader| {
                 self.links.process_of(leader.node().number()) == Some(leader.as_u64())

@@ -27,10 +27,7 @@ impl<H: Hardware> Vault<H> {
         for event in events {
             match event {
                 LinkEvent::Send { to, bytes } => {
-                    self.out.push(ToHost::Peer {
-                        to,
-                        bytes: Blob(bytes),
-                    });
+                    self.out.push(ToHost::Peer { to, bytes: Blob(bytes) });
                 }
                 LinkEvent::Up { node, replica } => {
                     self.event(format!("link up: node {node}, incarnation {replica:x}"));
@@ -51,13 +48,7 @@ impl<H: Hardware> Vault<H> {
                 let Some(from) = ReplicaId::from_u64(from) else {
                     return;
                 };
-                self.step_replica(
-                    now_ms,
-                    Event::Peer {
-                        from,
-                        bytes: bytes.to_vec(),
-                    },
-                );
+                self.step_replica(now_ms, Event::Peer { from, bytes: bytes.to_vec() });
             }
             Ok(PeerMessage::Note(note)) => self.on_note(now_ms, from, note),
             Err(error) => self.event(format!("node {}: {error}; dropped", node_of(from))),
@@ -66,28 +57,15 @@ impl<H: Hardware> Vault<H> {
 
     fn on_note(&mut self, now_ms: u64, from: u64, note: Note) {
         match note {
-            Note::Beat {
-                wall_ms,
-                applied,
-                hash,
-                erased_through,
-            } => {
+            Note::Beat { wall_ms, applied, hash, erased_through } => {
                 let node = node_of(from);
                 self.clocks.hear(node, wall_ms, now_ms);
                 self.erased.insert(node, (from, erased_through));
                 let before = self.history.differing();
-                if self
-                    .history
-                    .compare(node, applied, &hash.0, self.majority())
-                {
-                    self.halt(
-                        102,
-                        "a majority of the fleet holds another state than this node",
-                    );
+                if self.history.compare(node, applied, &hash.0, self.majority()) {
+                    self.halt(102, "a majority of the fleet holds another state than this node");
                 } else if self.history.differing() > before {
-                    self.event(format!(
-                        "node {node} holds another state at index {applied}"
-                    ));
+                    self.event(format!("node {node} holds another state at index {applied}"));
                 }
             }
             Note::Forward { id, ticket, frame } => {
@@ -129,10 +107,7 @@ impl<H: Hardware> Vault<H> {
         }
         if let Some(persist) = output.persist {
             let ops = persist.ops.into_iter().map(host_op).collect();
-            self.out.push(ToHost::Persist {
-                number: persist.number,
-                ops,
-            });
+            self.out.push(ToHost::Persist { number: persist.number, ops });
         }
         for event in output.events {
             self.event(format!("{event:?}"));
@@ -208,12 +183,10 @@ impl<H: Hardware> Vault<H> {
             return;
         };
         let effect = self.state.apply(applied.index, &entry, applied.salt);
-        self.history
-            .extend(applied.index, &applied.payload, &entry, &self.state);
+        self.history.extend(applied.index, &applied.payload, &entry, &self.state);
         if applied.own && effect != Effect::None {
             let now_ms = self.state.now_ms();
-            self.waiting
-                .applied(applied.term, applied.index, effect, now_ms);
+            self.waiting.applied(applied.term, applied.index, effect, now_ms);
         }
     }
 
@@ -242,15 +215,10 @@ impl<H: Hardware> Vault<H> {
 fn host_op(op: ReplicaOp) -> PersistOp {
     match op {
         ReplicaOp::PutMeta(bytes) => PersistOp::Meta { bytes: Blob(bytes) },
-        ReplicaOp::PutEntry { index, entry, salt } => PersistOp::Entry {
-            index,
-            entry: Blob(entry),
-            salt: Blob(salt),
-        },
-        ReplicaOp::PutEntrySalt { index, salt } => PersistOp::EntrySalt {
-            index,
-            salt: Blob(salt),
-        },
+        ReplicaOp::PutEntry { index, entry, salt } => {
+            PersistOp::Entry { index, entry: Blob(entry), salt: Blob(salt) }
+        }
+        ReplicaOp::PutEntrySalt { index, salt } => PersistOp::EntrySalt { index, salt: Blob(salt) },
         ReplicaOp::TruncateFrom { index } => PersistOp::TruncateFrom { index },
         ReplicaOp::CompactBefore { index } => PersistOp::CompactBefore { index },
         ReplicaOp::PutSnapshot(bytes) => PersistOp::Snapshot { bytes: Blob(bytes) },

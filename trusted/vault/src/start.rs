@@ -31,10 +31,7 @@ impl<H: Hardware> Vault<H> {
         };
         match self.hardware.sign(&position.statement()) {
             Ok(signature) => {
-                let signed = SignedPosition {
-                    position,
-                    signature: Fixed(signature),
-                };
+                let signed = SignedPosition { position, signature: Fixed(signature) };
                 let bytes = Blob(codec::encode(&signed));
                 self.out.push(ToHost::Position { bytes });
             }
@@ -62,9 +59,7 @@ impl<H: Hardware> Vault<H> {
     }
 
     fn refuse_start(&mut self, reason: &str) {
-        self.out.push(ToHost::Refused {
-            reason: reason.to_owned(),
-        });
+        self.out.push(ToHost::Refused { reason: reason.to_owned() });
     }
 
     fn checked_start(&self, bytes: &[u8]) -> Result<replica::Start, &'static str> {
@@ -75,24 +70,14 @@ impl<H: Hardware> Vault<H> {
             return Err("the statement is for another fleet");
         }
         let custodians = &self.manifest.custodians;
-        let pairs = signed
-            .signatures
-            .iter()
-            .map(|s| (s.custodian.0, s.signature.0));
+        let pairs = signed.signatures.iter().map(|s| (s.custodian.0, s.signature.0));
         let signatures = check_signatures(custodians, &start.statement(), pairs);
         if signatures < usize::from(custodians.threshold) {
             return Err("too few custodians of the manifest signed the statement");
         }
         let mut positions = Vec::new();
-        for SignedPosition {
-            position,
-            signature,
-        } in &start.positions
-        {
-            let node = self
-                .fleet
-                .node(position.node)
-                .ok_or("a position names no listed node")?;
+        for SignedPosition { position, signature } in &start.positions {
+            let node = self.fleet.node(position.node).ok_or("a position names no listed node")?;
             if position.fleet != self.keys.fleet
                 || !signed_by(&node.identity_key.0, &position.statement(), &signature.0)
             {
@@ -100,10 +85,7 @@ impl<H: Hardware> Vault<H> {
             }
             positions.push(to_replica(position).ok_or("a position is out of range")?);
         }
-        Ok(replica::Start {
-            era: start.era,
-            positions,
-        })
+        Ok(replica::Start { era: start.era, positions })
     }
 }
 

@@ -72,11 +72,7 @@ impl<H: Hardware> Vault<H> {
     /// # Errors
     /// [`BootError`].
     pub fn new(setup: Setup, mut hardware: H) -> Result<Self, BootError> {
-        let fleet = setup
-            .manifest
-            .fleet(&setup.fleet)
-            .ok_or(BootError::NoFleet)?
-            .clone();
+        let fleet = setup.manifest.fleet(&setup.fleet).ok_or(BootError::NoFleet)?.clone();
         let node = fleet.node(setup.node).ok_or(BootError::NoNode)?;
         if hardware.identity_public() != node.identity_key.0 {
             return Err(BootError::IdentityKey);
@@ -89,11 +85,8 @@ impl<H: Hardware> Vault<H> {
         let mut rng = ChaCha20Rng::from_seed(*hardware.seed()?);
         let incarnation = crate::boot::new_incarnation(setup.node, &mut rng)?;
         let links = crate::boot::links(&setup, &fleet, incarnation, &link_secret, &mut rng)?;
-        let state = State::new(
-            setup.manifest.epoch,
-            setup.manifest.policy.clone(),
-            Limits::default(),
-        );
+        let state =
+            State::new(setup.manifest.epoch, setup.manifest.policy.clone(), Limits::default());
         Ok(Self {
             node: setup.node,
             incarnation,
@@ -217,11 +210,7 @@ impl<H: Hardware> Vault<H> {
         let name = self.next_forward;
         self.next_forward = name.saturating_add(1);
         self.forwarded.insert(name, (id, now_ms));
-        let note = Note::Forward {
-            id: name,
-            ticket: Blob(ticket),
-            frame: Blob(frame),
-        };
+        let note = Note::Forward { id: name, ticket: Blob(ticket), frame: Blob(frame) };
         if !self.send_note(leader.as_u64(), &note) {
             self.forwarded.remove(&name);
             self.reply(ReplyTo::Host(id), Err(RelayRefusal::NoQuorum));
@@ -237,11 +226,7 @@ impl<H: Hardware> Vault<H> {
 
     pub(crate) fn send_frames(&mut self, to: u64, frames: Vec<Vec<u8>>) {
         let to = strongroom_link::node_of(to);
-        self.out
-            .extend(frames.into_iter().map(|bytes| ToHost::Peer {
-                to,
-                bytes: Blob(bytes),
-            }));
+        self.out.extend(frames.into_iter().map(|bytes| ToHost::Peer { to, bytes: Blob(bytes) }));
     }
 
     pub(crate) fn reply(&mut self, to: ReplyTo, reply: RelayReply) {
@@ -263,10 +248,7 @@ impl<H: Hardware> Vault<H> {
     pub(crate) fn halt(&mut self, code: u16, reason: &'static str) {
         if self.halted.is_none() {
             self.halted = Some((code, reason));
-            self.out.push(ToHost::Halted {
-                code,
-                reason: reason.to_owned(),
-            });
+            self.out.push(ToHost::Halted { code, reason: reason.to_owned() });
         }
     }
 }

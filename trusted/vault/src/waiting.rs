@@ -70,9 +70,6 @@ impl WaitingRoom {
             .filter(|(_, waiting)| waiting.since_ms <= before_ms)
             .map(|(at, _)| *at)
             .collect();
-        late.iter()
-            .filter_map(|at| self.0.remove(at))
-            .map(|waiting| waiting.to)
-            .collect()
+        late.iter().filter_map(|at| self.0.remove(at)).map(|waiting| waiting.to).collect()
     }
 }

@@ -79,15 +79,7 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new(a: Links, b: Links) -> Pair {
-        Pair {
-            a,
-            b,
-            now_ms: 1_000,
-            to_a: vec![],
-            to_b: vec![],
-            at_a: vec![],
-            at_b: vec![],
-        }
+        Pair { a, b, now_ms: 1_000, to_a: vec![], to_b: vec![], at_a: vec![], at_b: vec![] }
     }
 
     /// A pair with a finished session.
@@ -148,11 +140,6 @@ impl Pair {
     }
 
     pub(crate) fn last(frames: &[Vec<u8>], kind: u8) -> Vec<u8> {
-        frames
-            .iter()
-            .rev()
-            .find(|f| f[0] == kind)
-            .expect("a frame of that kind")
-            .clone()
+        frames.iter().rev().find(|f| f[0] == kind).expect("a frame of that kind").clone()
     }
 }

@@ -23,12 +23,7 @@ pub struct World {
 impl World {
     pub fn new() -> Self {
         let state = State::new(1, Policy::standard(), Limits { slots: 1_000 });
-        Self {
-            state,
-            now: 1_800_000_000_000,
-            index: 1,
-            next: 0,
-        }
+        Self { state, now: 1_800_000_000_000, index: 1, next: 0 }
     }
 
     pub fn slot(name: &str) -> Slot {
@@ -42,10 +37,7 @@ impl World {
 
     pub fn ticket(&mut self) -> Spending {
         let id = self.fresh();
-        Spending {
-            expires_ms: self.now + MINUTE,
-            id: Fixed::from_slice(&id[..16]).expect("16"),
-        }
+        Spending { expires_ms: self.now + MINUTE, id: Fixed::from_slice(&id[..16]).expect("16") }
     }
 
     pub fn apply_with(
@@ -57,13 +49,7 @@ impl World {
     ) -> Effect {
         self.index += 1;
         let blind = Fixed([0; 32]);
-        let entry = Entry {
-            time_ms: self.now,
-            slot,
-            ticket: Some(ticket),
-            blind,
-            command,
-        };
+        let entry = Entry { time_ms: self.now, slot, ticket: Some(ticket), blind, command };
         let bytes = entry.to_bytes().expect("fits");
         let entry = Entry::from_bytes(&bytes).expect("reads back");
         self.state.apply(self.index, &entry, Some(salt))
@@ -88,10 +74,7 @@ impl World {
     }
 
     pub fn registration(started: &Effect, device: u8) -> Registration {
-        let Effect::Evaluate {
-            entry, generation, ..
-        } = started
-        else {
+        let Effect::Evaluate { entry, generation, .. } = started else {
             panic!("not started: {started:?}")
         };
         Registration {
@@ -111,13 +94,7 @@ impl World {
         authorised: Authorised,
     ) -> Effect {
         let registration = registration.clone();
-        self.apply(
-            slot,
-            Command::RegisterFinish {
-                registration,
-                authorised,
-            },
-        )
+        self.apply(slot, Command::RegisterFinish { registration, authorised })
     }
 
     pub fn register(&mut self, slot: Slot, device: u8) -> Receipt {
@@ -132,13 +109,7 @@ impl World {
 
     pub fn attempt(&mut self, slot: Slot, ke1: u8) -> Effect {
         let seed = self.fresh();
-        self.apply(
-            slot,
-            Command::RecoverStart {
-                ke1: Fixed([ke1; 32]),
-                seed: Fixed(seed),
-            },
-        )
+        self.apply(slot, Command::RecoverStart { ke1: Fixed([ke1; 32]), seed: Fixed(seed) })
     }
 
     pub fn close(&mut self, slot: Slot, attempt: u64, ke1: u8, right: bool) -> Effect {
@@ -175,16 +146,7 @@ impl World {
     pub fn owner(&mut self, slot: Slot, verb: Verb, device: u8, generation: u64, n: u64) -> Effect {
         let device = Fixed([device; 32]);
         let enroll = (verb == Verb::EnrollDevice).then_some(Fixed([77; 32]));
-        self.apply(
-            slot,
-            Command::Owner {
-                verb,
-                device,
-                generation,
-                counter: n,
-                enroll,
-            },
-        )
+        self.apply(slot, Command::Owner { verb, device, generation, counter: n, enroll })
     }
 }
 

@@ -9,11 +9,7 @@ use super::{NODES, Node, Sim};
 impl Sim {
     pub fn run(&mut self, ms: u64) {
         let end = self.now + ms;
-        while self
-            .queue
-            .first_key_value()
-            .is_some_and(|((t, _), _)| *t <= end)
-        {
+        while self.queue.first_key_value().is_some_and(|((t, _), _)| *t <= end) {
             self.step();
         }
         self.now = end;
@@ -78,8 +74,7 @@ impl Sim {
                 continue;
             };
             let still_leads = |s: &Self| {
-                s.replica(leader)
-                    .is_some_and(|r| r.role() == Role::Leader && r.term() == at.term)
+                s.replica(leader).is_some_and(|r| r.role() == Role::Leader && r.term() == at.term)
             };
             self.until("the proposal is released", 10_000, |s| {
                 s.released.contains_key(&at.index) || !still_leads(s)
@@ -110,10 +105,7 @@ impl Sim {
     }
 
     pub fn positions(&mut self, listed: &[u8]) -> Vec<Position> {
-        listed
-            .iter()
-            .map(|n| self.at(*n).replica.as_mut().unwrap().position())
-            .collect()
+        listed.iter().map(|n| self.at(*n).replica.as_mut().unwrap().position()).collect()
     }
 
     pub fn genesis(&mut self, listed: &[u8]) {

@@ -51,18 +51,8 @@ pub struct Weather {
 }
 
 impl Weather {
-    pub const CALM: Self = Self {
-        delay_ms: (5, 15),
-        sync_ms: (1, 3),
-        loss: 0,
-        twice: 0,
-    };
-    pub const ROUGH: Self = Self {
-        delay_ms: (1, 120),
-        sync_ms: (1, 60),
-        loss: 40,
-        twice: 40,
-    };
+    pub const CALM: Self = Self { delay_ms: (5, 15), sync_ms: (1, 3), loss: 0, twice: 0 };
+    pub const ROUGH: Self = Self { delay_ms: (1, 120), sync_ms: (1, 60), loss: 40, twice: 40 };
 }
 
 /// What a host stores, and what the test knows about it beyond what a host could.
@@ -93,11 +83,7 @@ impl Disk {
             }
             PersistOp::PutSalts(bytes) => self.image.salts = Some(bytes.clone()),
             PersistOp::PutEntry { index, entry, salt } => {
-                let new = DiskEntry {
-                    index: *index,
-                    entry: entry.clone(),
-                    salt: salt.clone(),
-                };
+                let new = DiskEntry { index: *index, entry: entry.clone(), salt: salt.clone() };
                 match self.entry(*index) {
                     Some(old) => *old = new,
                     None => {
@@ -163,14 +149,8 @@ impl Model {
             return Self::default();
         }
         let number = |b: &[u8]| u64::from_be_bytes(b.try_into().unwrap());
-        let salts = salts
-            .chunks(40)
-            .map(|c| (number(&c[..8]), c[8..].try_into().unwrap()))
-            .collect();
-        Self {
-            count: number(&state[..8]),
-            last_index: number(&state[8..]),
-            salts,
-        }
+        let salts =
+            salts.chunks(40).map(|c| (number(&c[..8]), c[8..].try_into().unwrap())).collect();
+        Self { count: number(&state[..8]), last_index: number(&state[8..]), salts }
     }
 }

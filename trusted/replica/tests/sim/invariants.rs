@@ -22,25 +22,16 @@ impl Sim {
             }
         }
         let model = &mut self.at(n).model;
-        assert!(
-            applied.index > model.last_index,
-            "INV-4: positions go forward"
-        );
+        assert!(applied.index > model.last_index, "INV-4: positions go forward");
         model.count += 1;
         model.last_index = applied.index;
-        model.salts.insert(
-            applied.index,
-            applied.salt.expect("live salts are never lost"),
-        );
+        model.salts.insert(applied.index, applied.salt.expect("live salts are never lost"));
     }
 
     pub(super) fn invariant_state_is_history(&self, model: &Model) {
         if model.count > 0 {
             let last = &self.history[model.count as usize - 1];
-            assert_eq!(
-                last.0, model.last_index,
-                "an installed state is part of the one history"
-            );
+            assert_eq!(last.0, model.last_index, "an installed state is part of the one history");
         }
     }
 
@@ -48,24 +39,11 @@ impl Sim {
         let hash = self.hashes.get(&index).copied();
         let holders = self.nodes.iter().filter(|n| n.held(index, hash)).count();
         let needed = 4 + usize::from(self.tolerance);
-        assert!(
-            holders >= needed,
-            "INV-2: entry {index} was released with {holders} holders"
-        );
+        assert!(holders >= needed, "INV-2: entry {index} was released with {holders} holders");
         let model = &self.see(n).model;
         assert!(model.last_index >= index, "released before it was applied");
-        let payload = self
-            .history
-            .iter()
-            .rev()
-            .find(|h| h.0 == index)
-            .unwrap()
-            .2
-            .clone();
-        assert!(
-            self.released.insert(index, payload).is_none(),
-            "released twice"
-        );
+        let payload = self.history.iter().rev().find(|h| h.0 == index).unwrap().2.clone();
+        assert!(self.released.insert(index, payload).is_none(), "released twice");
     }
 
     pub(super) fn invariant_one_leader(&mut self, n: u8) {
@@ -84,11 +62,7 @@ impl Sim {
         let voters = replica.voters();
         if !voters.is_empty() {
             let nodes: BTreeSet<NodeId> = voters.iter().map(|v| v.node()).collect();
-            assert_eq!(
-                (voters.len(), nodes.len()),
-                (7, 7),
-                "always seven voters, one a node"
-            );
+            assert_eq!((voters.len(), nodes.len()), (7, 7), "always seven voters, one a node");
         }
     }
 }

@@ -41,22 +41,10 @@ impl Node {
 }
 
 enum Happening {
-    Tick {
-        process: ReplicaId,
-    },
-    Deliver {
-        from: ReplicaId,
-        to: ReplicaId,
-        bytes: Vec<u8>,
-    },
-    Written {
-        process: ReplicaId,
-        write: Write,
-    },
-    Acknowledged {
-        process: ReplicaId,
-        number: u64,
-    },
+    Tick { process: ReplicaId },
+    Deliver { from: ReplicaId, to: ReplicaId, bytes: Vec<u8> },
+    Written { process: ReplicaId, write: Write },
+    Acknowledged { process: ReplicaId, number: u64 },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -225,11 +213,7 @@ impl Sim {
         let config = config(n, nonce, seed, node.cell.clone(), tolerance);
         let id = config.id;
         let replica = Replica::new(config, node.disk.image.clone()).unwrap();
-        assert_eq!(
-            replica.role(),
-            Role::Joining,
-            "a new process continues nothing"
-        );
+        assert_eq!(replica.role(), Role::Joining, "a new process continues nothing");
         node.model = Model::default();
         node.halted = None;
         node.last_process = Some(id);
@@ -342,10 +326,7 @@ impl Sim {
             }
         }
         self.at(n).events.extend(
-            out.events
-                .iter()
-                .copied()
-                .filter(|e| !matches!(e, ReplicaEvent::Dropped { .. })),
+            out.events.iter().copied().filter(|e| !matches!(e, ReplicaEvent::Dropped { .. })),
         );
         for (to, bytes) in std::mem::take(&mut out.messages) {
             self.send(id, to, bytes);
@@ -388,13 +369,7 @@ impl Sim {
             self.send(id, to, bytes);
         }
         if let Some(persist) = out.persist.take() {
-            self.schedule(
-                1,
-                Happening::Acknowledged {
-                    process: id,
-                    number: persist.number,
-                },
-            );
+            self.schedule(1, Happening::Acknowledged { process: id, number: persist.number });
         }
         if out.snapshot_wanted {
             let replica = self.at(n).replica.as_mut().unwrap();
@@ -413,14 +388,7 @@ impl Sim {
         let copies = 1 + u64::from(self.dice.permille(self.weather.twice));
         for _ in 0..copies {
             let wait = self.dice.between(self.weather.delay_ms);
-            self.schedule(
-                wait,
-                Happening::Deliver {
-                    from,
-                    to,
-                    bytes: bytes.clone(),
-                },
-            );
+            self.schedule(wait, Happening::Deliver { from, to, bytes: bytes.clone() });
         }
     }
 
@@ -433,10 +401,8 @@ impl Sim {
                     known.index = self.at(n).snapshot_indexes.pop_front().unwrap()
                 }
                 PersistOp::PutEntry { index, .. } => {
-                    known.hash = self
-                        .replica(n)
-                        .and_then(|r| r.chain_hash(*index))
-                        .unwrap_or_default();
+                    known.hash =
+                        self.replica(n).and_then(|r| r.chain_hash(*index)).unwrap_or_default();
                 }
                 _ => {}
             }
@@ -445,13 +411,7 @@ impl Sim {
         let wait = self.dice.between(self.weather.sync_ms);
         self.schedule(
             wait,
-            Happening::Written {
-                process,
-                write: Write {
-                    number: persist.number,
-                    ops,
-                },
-            },
+            Happening::Written { process, write: Write { number: persist.number, ops } },
         );
     }
 }
