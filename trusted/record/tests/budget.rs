@@ -175,9 +175,8 @@ fn inv1_a_success_is_counted_once_and_its_reply_repeated() {
 fn inv1_registering_again_and_again_gives_two_rows_in_thirty_days() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
-    let mut counter = 0;
     let mut failures = 0;
-    for round in 0..6 {
+    for round in 0..6_u8 {
         for n in 0..9 {
             w.wait(slot);
             if !matches!(w.attempt(slot, round * 10 + n), Effect::Challenge { .. }) {
@@ -188,7 +187,7 @@ fn inv1_registering_again_and_again_gives_two_rows_in_thirty_days() {
         let generation = w.state.slot(&slot).expect("slot").generation;
         let started = w.register_start(slot, 100 + round);
         let registration = World::registration(&started, 1);
-        counter += 1;
+        let counter = u64::from(round) + 1;
         let device = Fixed([1; 32]);
         w.finish(slot, &registration, Authorised::Device { device, generation, counter });
     }
