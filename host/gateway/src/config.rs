@@ -120,11 +120,7 @@ pub struct LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self {
-            per_account_per_minute: 60,
-            per_address_per_minute: 300,
-            in_flight_max: 256,
-        }
+        Self { per_account_per_minute: 60, per_address_per_minute: 300, in_flight_max: 256 }
     }
 }
 
@@ -151,10 +147,8 @@ impl Config {
     /// [`GatewayError`] naming the file or setting.
     pub fn load(path: &Path) -> Result<Self, GatewayError> {
         let text = read_text(path)?;
-        let mut config: Self = toml::from_str(&text).map_err(|e| GatewayError::Content {
-            path: path.to_owned(),
-            what: e.to_string(),
-        })?;
+        let mut config: Self = toml::from_str(&text)
+            .map_err(|e| GatewayError::Content { path: path.to_owned(), what: e.to_string() })?;
         let base = path.parent().unwrap_or(Path::new(""));
         config.resolve(base);
         config.check()?;
@@ -211,10 +205,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, GatewayError> {
 
 /// Reads a file of bounded size.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, GatewayError> {
-    let fail = |source| GatewayError::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let fail = |source| GatewayError::Read { path: path.to_owned(), source };
     let len = fs::metadata(path).map_err(fail)?.len();
     if len > FILE_LEN_MAX {
         return Err(GatewayError::Content {
@@ -228,16 +219,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, GatewayError> {
 /// Refuses a secret that others on this machine can read.
 pub(crate) fn check_private(path: &Path) -> Result<(), GatewayError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let metadata = fs::metadata(path).map_err(|source| GatewayError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let metadata = fs::metadata(path)
+        .map_err(|source| GatewayError::Read { path: path.to_owned(), source })?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(GatewayError::Readable {
-            path: path.to_owned(),
-            mode,
-        });
+        return Err(GatewayError::Readable { path: path.to_owned(), mode });
     }
     Ok(())
 }

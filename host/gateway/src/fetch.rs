@@ -62,13 +62,10 @@ where
     C: hyper_util::client::legacy::connect::Connect + Clone + Send + Sync + 'static,
 {
     let exchange = async {
-        let response = client.request(request).await.map_err(|e| {
-            if e.is_connect() {
-                FetchError::NotSent
-            } else {
-                FetchError::Broken
-            }
-        })?;
+        let response = client
+            .request(request)
+            .await
+            .map_err(|e| if e.is_connect() { FetchError::NotSent } else { FetchError::Broken })?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, cap).collect().await.map_err(|e| {
             if e.is::<http_body_util::LengthLimitError>() {
@@ -79,7 +76,5 @@ where
         })?;
         Ok((head.status, body.to_bytes()))
     };
-    tokio::time::timeout(timeout, exchange)
-        .await
-        .unwrap_or(Err(FetchError::Broken))
+    tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(FetchError::Broken))
 }

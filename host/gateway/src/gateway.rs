@@ -113,10 +113,7 @@ async fn upkeep(parts: Arc<Parts>) {
 fn manifest(config: &Config) -> Result<(Vec<u8>, Verified<Manifest>), GatewayError> {
     let path = &config.manifest;
     let bytes = config::read(path)?;
-    let refused = |source| GatewayError::Manifest {
-        path: path.clone(),
-        source,
-    };
+    let refused = |source| GatewayError::Manifest { path: path.clone(), source };
     let verified = match (&config.pin, &config.signatures, &config.custodians) {
         (Some(pin), None, None) => {
             let pin = digest_of_hex(pin)
@@ -137,10 +134,8 @@ fn manifest(config: &Config) -> Result<(Vec<u8>, Verified<Manifest>), GatewayErr
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, GatewayError> {
-    serde_json::from_slice(&config::read(path)?).map_err(|e| GatewayError::Content {
-        path: path.to_owned(),
-        what: e.to_string(),
-    })
+    serde_json::from_slice(&config::read(path)?)
+        .map_err(|e| GatewayError::Content { path: path.to_owned(), what: e.to_string() })
 }
 
 fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
@@ -157,10 +152,7 @@ fn mint(
     let path = &config.ticket_key_file;
     config::check_private(path)?;
     let text = Zeroizing::new(config::read_text(path)?);
-    let content = |what: &str| GatewayError::Content {
-        path: path.clone(),
-        what: what.to_owned(),
-    };
+    let content = |what: &str| GatewayError::Content { path: path.clone(), what: what.to_owned() };
     let seed = digest_of_hex(&text)
         .map(Zeroizing::new)
         .ok_or_else(|| content("expected 64 hexadecimal digits"))?;
@@ -179,13 +171,7 @@ fn mint(
     }
     let fleet_public = FleetPublic::from_bytes(&fleet.hpke_key.0)
         .map_err(|e| GatewayError::Disagree(e.to_string()))?;
-    Ok(Mint::new(
-        key,
-        config.app.clone(),
-        fleet.id.clone(),
-        fleet_public,
-        *manifest.digest(),
-    ))
+    Ok(Mint::new(key, config.app.clone(), fleet.id.clone(), fleet_public, *manifest.digest()))
 }
 
 fn nodes(config: &Config, fleet: &Fleet) -> Result<Vec<Node>, GatewayError> {

@@ -46,9 +46,6 @@ pub async fn run(config_path: impl AsRef<Path>) -> Result<(), GatewayError> {
     let stop = server::stop_signal()?;
     let listener = tokio::net::TcpListener::bind(listen)
         .await
-        .map_err(|source| GatewayError::Listen {
-            address: listen,
-            source,
-        })?;
+        .map_err(|source| GatewayError::Listen { address: listen, source })?;
     gateway.serve(listener, stop).await
 }

@@ -45,11 +45,7 @@ impl Buckets {
 
     fn take(&self, caller: impl Hash) -> Result<(), Wait> {
         let hash = self.hasher.hash_one(caller);
-        let key = if self.limiter.len() < CALLERS_MAX {
-            hash
-        } else {
-            hash % SHARED
-        };
+        let key = if self.limiter.len() < CALLERS_MAX { hash } else { hash % SHARED };
         self.limiter
             .check_key(&key)
             .map_err(|not_until| Wait(not_until.wait_time_from(self.clock.now())))
@@ -93,8 +89,7 @@ impl Limits {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight_max
-            .saturating_sub(self.in_flight.available_permits())
+        self.in_flight_max.saturating_sub(self.in_flight.available_permits())
     }
 
     /// Under load a slow node is no reason to send more.

@@ -6,9 +6,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder a
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use std::time::Duration;
 
-const BUCKETS_S: [f64; 12] = [
-    0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const BUCKETS_S: [f64; 12] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0];
 const METADATA: Metadata<'static> = Metadata::new("strongroom_gateway", Level::INFO, None);
 
 const REQUESTS: &str = "strongroom_gateway_requests_total";
@@ -28,14 +26,9 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         // The buckets are a constant that is not empty, the only thing that this refuses.
-        let recorder = PrometheusBuilder::new()
-            .set_buckets(&BUCKETS_S)
-            .unwrap_or_default()
-            .build_recorder();
-        let metrics = Self {
-            handle: recorder.handle(),
-            recorder,
-        };
+        let recorder =
+            PrometheusBuilder::new().set_buckets(&BUCKETS_S).unwrap_or_default().build_recorder();
+        let metrics = Self { handle: recorder.handle(), recorder };
         metrics.describe();
         metrics
     }
@@ -48,16 +41,14 @@ impl Metrics {
             (REFUSED, "requests refused before any node was asked"),
         ];
         for (name, text) in counters {
-            self.recorder
-                .describe_counter(name.into(), None, text.into());
+            self.recorder.describe_counter(name.into(), None, text.into());
         }
         let histograms = [
             (REQUEST_SECONDS, "from the frame's arrival to the answer"),
             (TRY_SECONDS, "one try at one node"),
         ];
         for (name, text) in histograms {
-            self.recorder
-                .describe_histogram(name.into(), None, text.into());
+            self.recorder.describe_histogram(name.into(), None, text.into());
         }
         let gauges = [
             (IN_FLIGHT, "requests at nodes now"),
@@ -69,18 +60,15 @@ impl Metrics {
     }
 
     fn counter(&self, name: &'static str, labels: Vec<Label>) -> Counter {
-        self.recorder
-            .register_counter(&Key::from_parts(name, labels), &METADATA)
+        self.recorder.register_counter(&Key::from_parts(name, labels), &METADATA)
     }
 
     fn histogram(&self, name: &'static str, labels: Vec<Label>) -> Histogram {
-        self.recorder
-            .register_histogram(&Key::from_parts(name, labels), &METADATA)
+        self.recorder.register_histogram(&Key::from_parts(name, labels), &METADATA)
     }
 
     fn gauge(&self, name: &'static str, labels: Vec<Label>) -> Gauge {
-        self.recorder
-            .register_gauge(&Key::from_parts(name, labels), &METADATA)
+        self.recorder.register_gauge(&Key::from_parts(name, labels), &METADATA)
     }
 
     /// A request ended.
@@ -92,8 +80,7 @@ impl Metrics {
 
     /// A request was refused at the door: by a limit, or for want of a good token.
     pub(crate) fn refused(&self, reason: &'static str) {
-        self.counter(REFUSED, vec![Label::new("reason", reason)])
-            .increment(1);
+        self.counter(REFUSED, vec![Label::new("reason", reason)]).increment(1);
     }
 
     /// A try at a node ended.
@@ -116,8 +103,7 @@ impl Metrics {
         nodes: impl Iterator<Item = (u8, bool)>,
     ) -> String {
         // Far below 2^32, and a gauge is a float.
-        self.gauge(IN_FLIGHT, Vec::new())
-            .set(u32::try_from(in_flight).unwrap_or(u32::MAX));
+        self.gauge(IN_FLIGHT, Vec::new()).set(u32::try_from(in_flight).unwrap_or(u32::MAX));
         for (node, ready) in nodes {
             let labels = vec![Label::new("node", node.to_string())];
             self.gauge(NODE_READY, labels).set(u8::from(ready));

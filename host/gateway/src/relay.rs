@@ -45,10 +45,7 @@ impl Relay {
             begun: 0,
         };
         let result = round.run(may_hedge).await;
-        Relayed {
-            result,
-            tries: round.begun,
-        }
+        Relayed { result, tries: round.begun }
     }
 }
 
@@ -118,11 +115,7 @@ impl Round<'_> {
             };
             Problem::new(Code::Internal, e.0).cost(cost)
         })?;
-        let body = RelayRequest {
-            ticket,
-            frame: self.frame.to_vec(),
-        }
-        .to_bytes();
+        let body = RelayRequest { ticket, frame: self.frame.to_vec() }.to_bytes();
         let answer = self.relay.nodes.ask(&node, body);
         self.tries.spawn(async move { (node, answer.await) });
         self.begun += 1;

@@ -97,10 +97,7 @@ async fn relayed(
         parts.metrics.refused(refusal.kind());
         Problem::from(refusal)
     })?;
-    parts
-        .limits
-        .account(&account)
-        .map_err(|wait| limited(parts, "account", wait))?;
+    parts.limits.account(&account).map_err(|wait| limited(parts, "account", wait))?;
     let verb = verb.ok_or_else(|| Problem::new(Code::NotFound, "there is no such verb"))?;
     let frame = frame_of(&head.headers, body).await?;
     let claim = parts.relay.mint.claim(&account, verb, &frame);
@@ -123,10 +120,7 @@ async fn relayed(
 fn admit_address(parts: &Parts, headers: &HeaderMap, peer: Option<&Peer>) -> Result<(), Problem> {
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     let caller = address::caller(peer, headers, &parts.trusted_proxies);
-    parts
-        .limits
-        .address(caller)
-        .map_err(|wait| limited(parts, "address", wait))
+    parts.limits.address(caller).map_err(|wait| limited(parts, "address", wait))
 }
 
 fn limited(parts: &Parts, by: &'static str, wait: Wait) -> Problem {
@@ -137,30 +131,23 @@ fn limited(parts: &Parts, by: &'static str, wait: Wait) -> Problem {
 /// Exactly one frame.
 async fn frame_of(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let malformed = |status, detail: String| Problem::new(Code::Malformed, detail).status(status);
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(OCTETS)) {
         let detail = format!("expected content-type {OCTETS}");
         return Err(malformed(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let read = Limited::new(body, REQUEST_FRAME_LEN).collect();
-    let read = tokio::time::timeout(BODY_TIMEOUT, read)
-        .await
-        .map_err(|_| {
-            let detail = "the frame did not arrive in time".to_owned();
-            malformed(StatusCode::REQUEST_TIMEOUT, detail)
-        })?;
+    let read = tokio::time::timeout(BODY_TIMEOUT, read).await.map_err(|_| {
+        let detail = "the frame did not arrive in time".to_owned();
+        malformed(StatusCode::REQUEST_TIMEOUT, detail)
+    })?;
     let frame = read
         .map_err(|e| {
             if e.is::<LengthLimitError>() {
                 let detail = format!("more than the {REQUEST_FRAME_LEN} bytes of a frame");
                 malformed(StatusCode::PAYLOAD_TOO_LARGE, detail)
             } else {
-                malformed(
-                    StatusCode::BAD_REQUEST,
-                    "the frame is incomplete".to_owned(),
-                )
+                malformed(StatusCode::BAD_REQUEST, "the frame is incomplete".to_owned())
             }
         })?
         .to_bytes();
@@ -186,10 +173,9 @@ async fn manifest(State(parts): State<Arc<Parts>>, request: Request) -> Response
         return problem.into_response(&new_request_id());
     }
     let mut response = Response::new(Body::from(parts.manifest.clone()));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -202,11 +188,8 @@ async fn livez() -> Response {
 async fn readyz(State(parts): State<Arc<Parts>>) -> Response {
     let (ready, nodes) = (parts.nodes.ready_count(), parts.nodes.len());
     let has_keys = parts.auth.is_ready();
-    let status = if ready > 0 && has_keys {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status =
+        if ready > 0 && has_keys { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let keys = if has_keys { "at hand" } else { "missing" };
     let words = format!("nodes ready: {ready} of {nodes}\nissuer's keys: {keys}\n");
     text(status, words)
@@ -221,9 +204,8 @@ async fn metrics(State(parts): State<Arc<Parts>>) -> Response {
 fn text(status: StatusCode, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

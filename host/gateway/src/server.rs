@@ -31,10 +31,7 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Completes at SIGTERM or SIGINT.
 pub(crate) fn stop_signal() -> Result<impl Future<Output = ()> + Send, GatewayError> {
-    let fail = |source| GatewayError::System {
-        what: "signals",
-        source,
-    };
+    let fail = |source| GatewayError::System { what: "signals", source };
     let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
     Ok(async move {
@@ -68,10 +65,7 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    if tokio::time::timeout(STOP_TIMEOUT, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(STOP_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("stopped with requests under way");
     }
 }
@@ -80,10 +74,7 @@ async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
 ) -> Result<(TcpStream, SocketAddr, OwnedSemaphorePermit), std::io::Error> {
-    let place = Arc::clone(connections)
-        .acquire_owned()
-        .await
-        .map_err(std::io::Error::other)?;
+    let place = Arc::clone(connections).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     Ok((stream, peer, place))
 }

@@ -49,11 +49,7 @@ impl Tally {
 
     /// The problem for the caller. `nodes` is how many there are.
     pub(crate) fn problem(mut self, nodes: usize) -> Problem {
-        let cost = if self.unclear == 0 {
-            Cost::None
-        } else {
-            Cost::Unknown
-        };
+        let cost = if self.unclear == 0 { Cost::None } else { Cost::Unknown };
         let second = Duration::from_secs(1);
         if self.ticket_refused >= WITNESSES || self.is_only(self.ticket_refused) {
             return Problem::new(
@@ -72,24 +68,18 @@ impl Tally {
         if self.no_quorum > 0 || self.is_only(self.down.len()) {
             self.down.sort_unstable();
             let answered = nodes.saturating_sub(self.down.len() + self.unclear);
-            let mut detail = format!(
-                "{answered} of {nodes} nodes answered, {} are needed",
-                nodes / 2 + 1
-            );
+            let mut detail =
+                format!("{answered} of {nodes} nodes answered, {} are needed", nodes / 2 + 1);
             if !self.down.is_empty() {
                 detail = format!("{detail} (down: {})", self.down.join(" "));
             }
-            return Problem::new(Code::NoQuorum, detail)
-                .cost(cost)
-                .after(2 * second);
+            return Problem::new(Code::NoQuorum, detail).cost(cost).after(2 * second);
         }
         if self.unclear > 0 {
             let detail = "the request was sent; no node answered in time";
             return Problem::new(Code::Timeout, detail).cost(cost);
         }
-        Problem::new(Code::Busy, "every node that answered is busy")
-            .cost(cost)
-            .after(second)
+        Problem::new(Code::Busy, "every node that answered is busy").cost(cost).after(second)
     }
 
     /// Whether nothing else was seen than this many of one kind.
@@ -157,17 +147,11 @@ mod tests {
 
     #[test]
     fn no_quorum_says_who_is_down() {
-        let outcomes = [
-            refused(RelayRefusal::NoQuorum),
-            TryOutcome::NotReached,
-            TryOutcome::NotReached,
-        ];
+        let outcomes =
+            [refused(RelayRefusal::NoQuorum), TryOutcome::NotReached, TryOutcome::NotReached];
         let problem = problem(&outcomes);
         assert_eq!(problem.code, Code::NoQuorum);
-        assert_eq!(
-            problem.detail,
-            "1 of 3 nodes answered, 2 are needed (down: site1 site2)"
-        );
+        assert_eq!(problem.detail, "1 of 3 nodes answered, 2 are needed (down: site1 site2)");
     }
 
     #[test]

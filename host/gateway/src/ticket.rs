@@ -37,22 +37,12 @@ impl Mint {
         fleet_public: FleetPublic,
         manifest_digest: [u8; 32],
     ) -> Self {
-        Self {
-            key,
-            app,
-            fleet,
-            fleet_public,
-            manifest_digest,
-        }
+        Self { key, app, fleet, fleet_public, manifest_digest }
     }
 
     /// The claim of an account of this app.
     pub(crate) fn claim(&self, account: &AccountHash, verb: Verb, frame: &[u8]) -> Claim {
-        Claim {
-            slot: Slot::of(&self.app, account),
-            verb,
-            frame_digest: sha256(frame),
-        }
+        Claim { slot: Slot::of(&self.app, account), verb, frame_digest: sha256(frame) }
     }
 
     /// A fresh ticket. One ticket moves a slot once, so each try at a node has its own.
@@ -73,13 +63,8 @@ impl Mint {
             signature: Fixed([0; 64]),
         };
         ticket.signature = Fixed(self.key.sign(&ticket.statement()).to_bytes());
-        let plaintext = ticket
-            .to_plaintext()
-            .map_err(|_| MintError("the ticket is too long"))?;
-        let scope = Scope {
-            manifest_digest: &self.manifest_digest,
-            fleet: &self.fleet,
-        };
+        let plaintext = ticket.to_plaintext().map_err(|_| MintError("the ticket is too long"))?;
+        let scope = Scope { manifest_digest: &self.manifest_digest, fleet: &self.fleet };
         strongroom_session::seal_ticket(&scope, &self.fleet_public, &plaintext, seed)
             .map_err(|_| MintError("the ticket does not seal"))
     }

@@ -12,13 +12,9 @@ const OCTETS: (&str, &str) = ("content-type", "application/octet-stream");
 #[tokio::test]
 async fn a_frame_of_another_size_is_malformed() {
     let world = World::new(&[Does::Answers(1)]).await;
-    for (len, status) in [
-        (0, 400),
-        (1, 400),
-        (frame().len() - 1, 400),
-        (frame().len() + 1, 413),
-        (1 << 20, 413),
-    ] {
+    for (len, status) in
+        [(0, 400), (1, 400), (frame().len() - 1, 400), (frame().len() + 1, 413), (1 << 20, 413)]
+    {
         let reply = world.post_as(TOKEN, "status", vec![0; len]).await;
         assert_eq!(reply.status, status, "{len} bytes");
         assert_eq!(reply.summary(), "malformed none never");
@@ -38,10 +34,7 @@ async fn another_content_type_or_verb_is_refused() {
         assert_eq!(reply.summary(), "malformed none never");
     }
     let reply = world.post("guess").await;
-    assert_eq!(
-        (reply.status.as_u16(), reply.summary()),
-        (404, "not_found none never".to_owned())
-    );
+    assert_eq!((reply.status.as_u16(), reply.summary()), (404, "not_found none never".to_owned()));
     let reply = world.get("/v1/requests/status").await;
     assert_eq!(reply.status, 405);
     assert_eq!(world.get("/other").await.summary(), "not_found none never");
@@ -58,11 +51,7 @@ async fn without_one_good_bearer_token_nobody_comes_in() {
         &[OCTETS, ("authorization", "Bearer wrong")],
         &[OCTETS, ("authorization", "Basic YWxpY2U6eA==")],
         &[OCTETS, ("authorization", TOKEN)],
-        &[
-            OCTETS,
-            ("authorization", &good),
-            ("authorization", "Bearer wrong"),
-        ],
+        &[OCTETS, ("authorization", &good), ("authorization", "Bearer wrong")],
     ];
     for headers in cases {
         let reply = world.post_with(headers, "status", frame()).await;
@@ -104,26 +93,12 @@ async fn an_address_is_limited_before_its_token_is_looked_at() {
     let from = |address: &'static str| ("x-forwarded-for", address);
     let mut codes = Vec::new();
     for _ in 0..4 {
-        let headers = [
-            OCTETS,
-            ("authorization", "Bearer wrong"),
-            from("1.1.1.1, 198.51.100.7"),
-        ];
-        codes.push(
-            world
-                .post_with(&headers, "status", frame())
-                .await
-                .status
-                .as_u16(),
-        );
+        let headers = [OCTETS, ("authorization", "Bearer wrong"), from("1.1.1.1, 198.51.100.7")];
+        codes.push(world.post_with(&headers, "status", frame()).await.status.as_u16());
     }
     assert_eq!(codes, [401, 401, 401, 429]);
     let bearer = format!("Bearer {TOKEN}");
-    let other = [
-        OCTETS,
-        ("authorization", bearer.as_str()),
-        from("198.51.100.8"),
-    ];
+    let other = [OCTETS, ("authorization", bearer.as_str()), from("198.51.100.8")];
     assert_eq!(world.post_with(&other, "status", frame()).await.status, 200);
 }
 
@@ -131,14 +106,10 @@ async fn an_address_is_limited_before_its_token_is_looked_at() {
 async fn a_head_above_its_cap_is_refused() {
     let world = World::new(&[Does::Answers(1)]).await;
     let long = format!("Bearer {}", "x".repeat(9_000));
-    let reply = world
-        .post_with(&[OCTETS, ("authorization", &long)], "status", frame())
-        .await;
+    let reply = world.post_with(&[OCTETS, ("authorization", &long)], "status", frame()).await;
     assert_eq!(reply.summary(), "unauthenticated none never");
     let longer = "x".repeat(64 * 1_024);
-    let reply = world
-        .post_with(&[OCTETS, ("x-padding", &longer)], "status", frame())
-        .await;
+    let reply = world.post_with(&[OCTETS, ("x-padding", &longer)], "status", frame()).await;
     assert_eq!(reply.status, 431);
 }
 
@@ -151,14 +122,8 @@ async fn ready_means_that_a_node_is_ready() {
     assert_eq!(alone.get("/livez").await.status, 200);
     assert_eq!(alone.get("/readyz").await.status, 503);
     let metrics = world.get("/metrics").await.text();
-    assert!(
-        metrics.contains("strongroom_gateway_node_ready{node=\"1\"} 1"),
-        "{metrics}"
-    );
-    assert!(
-        metrics.contains("strongroom_gateway_node_ready{node=\"2\"} 0"),
-        "{metrics}"
-    );
+    assert!(metrics.contains("strongroom_gateway_node_ready{node=\"1\"} 1"), "{metrics}");
+    assert!(metrics.contains("strongroom_gateway_node_ready{node=\"2\"} 0"), "{metrics}");
 }
 
 #[tokio::test]
@@ -166,13 +131,7 @@ async fn the_manifest_is_served_byte_for_byte() {
     let world = World::new(&[Does::Answers(1)]).await;
     let reply = world.get("/v1/manifest").await;
     assert_eq!(reply.body, world.fleet.manifest);
-    let head = call(
-        Method::HEAD,
-        &format!("{}/v1/manifest", world.base),
-        &[],
-        Vec::new(),
-    )
-    .await;
+    let head = call(Method::HEAD, &format!("{}/v1/manifest", world.base), &[], Vec::new()).await;
     assert_eq!(head.status, 200);
 }
 
@@ -181,16 +140,9 @@ async fn metrics_name_no_user() {
     let world = World::new(&[Does::Answers(1)]).await;
     assert_eq!(world.post("status").await.status, 200);
     let metrics = world.get("/metrics").await.text();
-    assert!(
-        metrics.contains("verb=\"status\",outcome=\"answer\""),
-        "{metrics}"
-    );
-    for secret in [
-        "alice",
-        TOKEN,
-        "127.0.0.1",
-        &hex::encode(support::slot_of("alice").as_bytes()),
-    ] {
+    assert!(metrics.contains("verb=\"status\",outcome=\"answer\""), "{metrics}");
+    for secret in ["alice", TOKEN, "127.0.0.1", &hex::encode(support::slot_of("alice").as_bytes())]
+    {
         assert!(!metrics.contains(secret), "{secret}");
     }
 }
@@ -227,10 +179,7 @@ async fn a_gateway_does_not_start_on_contradictions() {
         fs::set_permissions(&config.ticket_key_file, mode).expect("mode");
     })
     .await;
-    assert!(
-        matches!(error, GatewayError::Readable { mode: 0o640, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, GatewayError::Readable { mode: 0o640, .. }), "{error}");
 }
 
 #[test]
@@ -265,13 +214,7 @@ per_account_per_minute = 5
     assert_eq!(config.limits.per_account_per_minute, 5);
     assert_eq!((config.hedge_ms, config.limits.in_flight_max), (300, 256));
     fs::write(&path, text.replace("[limits]", "[limits]\nper_moon = 1")).expect("write");
-    assert!(matches!(
-        Config::load(&path),
-        Err(GatewayError::Content { .. })
-    ));
+    assert!(matches!(Config::load(&path), Err(GatewayError::Content { .. })));
     fs::write(&path, format!("surprise = 1\n{text}")).expect("write");
-    assert!(matches!(
-        Config::load(&path),
-        Err(GatewayError::Content { .. })
-    ));
+    assert!(matches!(Config::load(&path), Err(GatewayError::Content { .. })));
 }

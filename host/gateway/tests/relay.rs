@@ -30,10 +30,7 @@ async fn the_ticket_opens_under_the_fleets_key_and_names_what_was_asked() {
     assert_eq!(ticket.slot, slot_of("alice"));
     assert_eq!(ticket.verb, Verb::RecoverStart);
     assert_eq!(ticket.frame_digest.0, sha256(&frame()));
-    assert_eq!(
-        ticket.key.0,
-        world.fleet.ticket_key.verifying_key().to_bytes()
-    );
+    assert_eq!(ticket.key.0, world.fleet.ticket_key.verifying_key().to_bytes());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("now");
     let life = u128::from(ticket.expires_ms).saturating_sub(now.as_millis());
     assert!((100_000..=120_000).contains(&life), "{life}");
@@ -53,10 +50,7 @@ async fn a_slow_node_is_hedged_with_the_same_frame_under_a_new_ticket() {
     let ids: BTreeSet<_> = tries.iter().map(|t| world.fleet.open(t).id).collect();
     assert_eq!(ids.len(), 4);
     let metrics = world.get("/metrics").await.text();
-    assert!(
-        metrics.contains("strongroom_gateway_hedges_total 1"),
-        "{metrics}"
-    );
+    assert!(metrics.contains("strongroom_gateway_hedges_total 1"), "{metrics}");
 }
 
 #[tokio::test]
@@ -67,10 +61,7 @@ async fn a_node_without_quorum_or_without_life_is_passed_over_at_once() {
         assert_eq!(reply.body, vec![3; RESPONSE_FRAME_LEN]);
     }
     let metrics = world.get("/metrics").await.text();
-    assert!(
-        !metrics.contains("strongroom_gateway_hedges_total"),
-        "nothing was waited for"
-    );
+    assert!(!metrics.contains("strongroom_gateway_hedges_total"), "nothing was waited for");
 }
 
 #[tokio::test]
@@ -81,15 +72,9 @@ async fn no_quorum_anywhere_costs_nothing_and_names_the_nodes_that_are_down() {
     assert_eq!(reply.status, 503);
     assert_eq!(reply.headers["retry-after"], "2");
     let problem = reply.problem();
-    assert_eq!(
-        problem["detail"],
-        "1 of 3 nodes answered, 2 are needed (down: site-2 site-3)"
-    );
+    assert_eq!(problem["detail"], "1 of 3 nodes answered, 2 are needed (down: site-2 site-3)");
     assert_eq!(problem["retry_after_ms"], 2_000);
-    assert_eq!(
-        problem["request_id"],
-        reply.headers["strongroom-request-id"].to_str().expect("id")
-    );
+    assert_eq!(problem["request_id"], reply.headers["strongroom-request-id"].to_str().expect("id"));
 }
 
 #[tokio::test]
@@ -120,10 +105,7 @@ async fn silence_is_a_timeout_of_unknown_cost() {
 async fn busy_nodes_cost_nothing() {
     let world = World::new(&[Does::Refuses(Busy), Does::Refuses(Busy)]).await;
     let reply = world.post("status").await;
-    assert_eq!(
-        (reply.status.as_u16(), reply.summary()),
-        (503, "busy none after".to_owned())
-    );
+    assert_eq!((reply.status.as_u16(), reply.summary()), (503, "busy none after".to_owned()));
 }
 
 #[tokio::test]

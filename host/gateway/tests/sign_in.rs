@@ -120,11 +120,7 @@ fn jwt_config() -> JwtConfig {
         jwks_file: None,
         jwks_url: None,
         account_claim: "sub".to_owned(),
-        algorithms: vec![
-            JwtAlgorithm::HS256,
-            JwtAlgorithm::RS256,
-            JwtAlgorithm::EdDSA,
-        ],
+        algorithms: vec![JwtAlgorithm::HS256, JwtAlgorithm::RS256, JwtAlgorithm::EdDSA],
     }
 }
 
@@ -132,10 +128,7 @@ async fn world(change: impl FnOnce(&mut JwtConfig)) -> World {
     World::with(&[Does::Answers(1)], |config, dir| {
         let path = dir.join("jwks.json");
         write_private(&path, &jwks().to_string());
-        let mut jwt = JwtConfig {
-            jwks_file: Some(path),
-            ..jwt_config()
-        };
+        let mut jwt = JwtConfig { jwks_file: Some(path), ..jwt_config() };
         change(&mut jwt);
         config.auth = AuthConfig::Jwt(jwt);
     })
@@ -159,17 +152,10 @@ async fn each_algorithm_admits_the_account_that_its_token_names() {
         (By::Ed, ed_header()),
         (By::Ed, json!({"alg": "EdDSA"})),
     ] {
-        assert_eq!(
-            status(&world, &sign(by, &header, &claims())).await,
-            200,
-            "{header}"
-        );
+        assert_eq!(status(&world, &sign(by, &header, &claims())).await, 200, "{header}");
     }
     let list = with(claims(), "aud", json!(["other", AUDIENCE]));
-    assert_eq!(
-        status(&world, &sign(By::Ed, &ed_header(), &list)).await,
-        200
-    );
+    assert_eq!(status(&world, &sign(By::Ed, &ed_header(), &list)).await, 200);
     for tried in world.tries() {
         assert_eq!(world.fleet.open(&tried).slot, slot_of("alice"));
     }
@@ -198,22 +184,13 @@ async fn forged_unsigned_and_foreign_tokens_are_refused() {
     let (bobs, _) = bob.rsplit_once('.').expect("parts");
     let cases = [
         ("none", sign(By::Nobody, &json!({"alg": "none"}), &claims())),
-        (
-            "None",
-            sign(By::Nobody, &json!({"alg": "None", "kid": "ed"}), &claims()),
-        ),
+        ("None", sign(By::Nobody, &json!({"alg": "None", "kid": "ed"}), &claims())),
         ("no signature", format!("{message}.")),
         ("no third part", message.to_owned()),
         ("another's signature", format!("{bobs}.{signature}")),
         ("another key", sign(By::OtherEd, &ed_header(), &claims())),
-        (
-            "wrong kid",
-            sign(By::Ed, &json!({"alg": "EdDSA", "kid": "rs"}), &claims()),
-        ),
-        (
-            "unknown kid",
-            sign(By::Ed, &json!({"alg": "EdDSA", "kid": "x"}), &claims()),
-        ),
+        ("wrong kid", sign(By::Ed, &json!({"alg": "EdDSA", "kid": "rs"}), &claims())),
+        ("unknown kid", sign(By::Ed, &json!({"alg": "EdDSA", "kid": "x"}), &claims())),
         (
             "its own key inside",
             sign(
@@ -233,11 +210,7 @@ async fn forged_unsigned_and_foreign_tokens_are_refused() {
         ),
         (
             "another algorithm",
-            sign(
-                By::Hmac(&SECRET),
-                &json!({"alg": "HS512", "kid": "hs"}),
-                &claims(),
-            ),
+            sign(By::Hmac(&SECRET), &json!({"alg": "HS512", "kid": "hs"}), &claims()),
         ),
         ("nonsense", "a.b.c".to_owned()),
     ];
@@ -279,32 +252,19 @@ async fn claims_outside_their_time_or_purpose_are_refused() {
 #[tokio::test]
 async fn only_configured_algorithms_count() {
     let world = world(|jwt| jwt.algorithms = vec![JwtAlgorithm::RS256]).await;
-    assert_eq!(
-        status(&world, &sign(By::Ed, &ed_header(), &claims())).await,
-        401
-    );
+    assert_eq!(status(&world, &sign(By::Ed, &ed_header(), &claims())).await, 401);
     let header = json!({"alg": "RS256", "kid": "rs"});
-    assert_eq!(
-        status(&world, &sign(By::Rsa, &header, &claims())).await,
-        200
-    );
+    assert_eq!(status(&world, &sign(By::Rsa, &header, &claims())).await, 200);
 }
 
 #[tokio::test]
 async fn an_email_counts_only_when_it_is_verified() {
     let world = world(|jwt| jwt.account_claim = "email".to_owned()).await;
     let mail = with(claims(), "email", json!("alice@example.org"));
-    for (verified, expected) in [
-        (Value::Null, 401),
-        (json!(false), 401),
-        (json!("true"), 401),
-        (json!(true), 200),
-    ] {
-        let token = sign(
-            By::Ed,
-            &ed_header(),
-            &with(mail.clone(), "email_verified", verified),
-        );
+    for (verified, expected) in
+        [(Value::Null, 401), (json!(false), 401), (json!("true"), 401), (json!(true), 200)]
+    {
+        let token = sign(By::Ed, &ed_header(), &with(mail.clone(), "email_verified", verified));
         assert_eq!(status(&world, &token).await, expected);
     }
 }
@@ -321,15 +281,9 @@ async fn keys_come_from_the_issuers_address() {
         jwt.jwks_url = Some(url);
     })
     .await;
-    assert_eq!(
-        status(&world, &sign(By::Ed, &ed_header(), &claims())).await,
-        200
-    );
+    assert_eq!(status(&world, &sign(By::Ed, &ed_header(), &claims())).await, 200);
     let unknown = json!({"alg": "EdDSA", "kid": "new"});
-    assert_eq!(
-        status(&world, &sign(By::Ed, &unknown, &claims())).await,
-        401
-    );
+    assert_eq!(status(&world, &sign(By::Ed, &unknown, &claims())).await, 401);
 }
 
 #[tokio::test]
@@ -353,10 +307,7 @@ async fn refusal(change: impl FnOnce(&mut JwtConfig)) -> GatewayError {
     let (dir, _fleet, mut config) = configured(1);
     let path = dir.path().join("jwks.json");
     fs::write(&path, jwks().to_string()).expect("write");
-    let mut jwt = JwtConfig {
-        jwks_file: Some(path),
-        ..jwt_config()
-    };
+    let mut jwt = JwtConfig { jwks_file: Some(path), ..jwt_config() };
     change(&mut jwt);
     config.auth = AuthConfig::Jwt(jwt);
     Gateway::new(config).await.err().expect("refused")
@@ -366,11 +317,7 @@ async fn refusal(change: impl FnOnce(&mut JwtConfig)) -> GatewayError {
 async fn keys_from_where_others_could_write_or_read_them_are_refused() {
     let error = refusal(|_| {}).await;
     assert!(matches!(error, GatewayError::Readable { .. }), "{error}");
-    for url in [
-        "http://issuer.example/keys",
-        "ftp://issuer.example/keys",
-        "keys",
-    ] {
+    for url in ["http://issuer.example/keys", "ftp://issuer.example/keys", "keys"] {
         let error = refusal(|jwt| {
             jwt.jwks_file = None;
             jwt.jwks_url = Some(url.to_owned());

@@ -16,35 +16,22 @@ pub struct DevError {
 impl DevError {
     /// The machine, a file or a program failed.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: None,
-            exit_code: 1,
-        }
+        Self { message: message.into(), hint: None, exit_code: 1 }
     }
 
     /// The command asks for what cannot be.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self {
-            exit_code: 2,
-            ..Self::failed(message)
-        }
+        Self { exit_code: 2, ..Self::failed(message) }
     }
 
     /// Some of it is done.
     pub(crate) fn partly(message: impl Into<String>) -> Self {
-        Self {
-            exit_code: 3,
-            ..Self::failed(message)
-        }
+        Self { exit_code: 3, ..Self::failed(message) }
     }
 
     /// Too few nodes.
     pub(crate) fn no_quorum(message: impl Into<String>) -> Self {
-        Self {
-            exit_code: 14,
-            ..Self::failed(message)
-        }
+        Self { exit_code: 14, ..Self::failed(message) }
     }
 
     pub(crate) fn io(what: &str, path: &Path, source: &io::Error) -> Self {
@@ -52,10 +39,7 @@ impl DevError {
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
+        Self { hint: Some(hint.into()), ..self }
     }
 }
 

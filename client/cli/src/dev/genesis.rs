@@ -9,8 +9,8 @@ use super::{
     layout::{FLEET, Layout, Process, State},
     processes::{self, Programs},
     status::{self, Census, NodeView, Standing},
-    voice::Voice,
 };
+use crate::voice::Voice;
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde_json::json;
 use std::{
@@ -98,18 +98,17 @@ fn hold(
     voice: Voice,
 ) -> Result<(), DevError> {
     let manifest = manifest(layout)?;
-    let fleet = manifest
-        .fleet(FLEET)
-        .ok_or_else(|| DevError::failed("the manifest lists no fleet dev"))?;
+    let fleet =
+        manifest.fleet(FLEET).ok_or_else(|| DevError::failed("the manifest lists no fleet dev"))?;
     let running: Vec<u8> = views.iter().filter(|v| v.runs()).map(|v| v.node).collect();
     let mut given = Vec::new();
     for (node, result) in at_once(&running, |node| ask_position(state, node)) {
         match result.and_then(|bytes| check_position(fleet, node, &bytes)) {
             Ok(position) => given.push(position),
-            Err(why) => voice.say(
+            Err(why) => voice.result(
                 "position_missing",
                 &format!("node {node} gave no position: {why}"),
-                json!({"node": node}),
+                json!({"node": node, "reason": why}),
             ),
         }
     }
@@ -134,7 +133,7 @@ fn hold(
         )));
     }
     for refusal in refusals {
-        voice.tell(&refusal);
+        super::tell(voice, &refusal);
     }
     // Asked for a position and not named: frozen, and of no use until it begins anew and joins.
     for node in running.iter().filter(|node| !named.contains(node)) {
@@ -148,7 +147,7 @@ fn hold(
 fn say_what_it_is(manifest: &Manifest, start: &Start, voice: Voice) {
     let (era, named) = (start.era, nodes_of(start));
     if era == 1 {
-        voice.say(
+        voice.result(
             "genesis",
             "genesis: the dev custodians sign the first start statement",
             json!({"era": era, "nodes": named}),
@@ -157,7 +156,7 @@ fn say_what_it_is(manifest: &Manifest, start: &Start, voice: Voice) {
     }
     let policy = &manifest.policy;
     let debit = policy.attempts_within(DAY_MS);
-    voice.say(
+    voice.result(
         "cold_start",
         &format!(
             "COLD START, era {era}: too few voting nodes were left to readmit the others, so two dev \
@@ -196,11 +195,7 @@ fn statement(mut given: Vec<SignedPosition>, majority: usize) -> Result<Start, D
         .unwrap_or(0)
         .checked_add(1)
         .ok_or_else(|| DevError::failed("a position of an impossible era"))?;
-    Ok(Start {
-        fleet: FLEET.to_owned(),
-        era,
-        positions: given,
-    })
+    Ok(Start { fleet: FLEET.to_owned(), era, positions: given })
 }
 
 /// Custodians sign for what nodes signed, not for what a host says.
@@ -212,11 +207,8 @@ fn check_position(fleet: &Fleet, node: u8, bytes: &[u8]) -> Result<SignedPositio
     }
     let listed = fleet.node(node).ok_or("the manifest does not list it")?;
     let key = VerifyingKey::from_bytes(&listed.identity_key.0).map_err(|e| e.to_string())?;
-    key.verify_strict(
-        &position.statement(),
-        &Signature::from_bytes(&signed.signature.0),
-    )
-    .map_err(|_| "the position is not signed by the node".to_owned())?;
+    key.verify_strict(&position.statement(), &Signature::from_bytes(&signed.signature.0))
+        .map_err(|_| "the position is not signed by the node".to_owned())?;
     Ok(signed)
 }
 
@@ -234,10 +226,8 @@ fn at_once<T: Send>(
 ) -> Vec<(u8, Result<T, String>)> {
     thread::scope(|scope| {
         let each = &each;
-        let under_way: Vec<_> = nodes
-            .iter()
-            .map(|node| (*node, scope.spawn(move || each(*node))))
-            .collect();
+        let under_way: Vec<_> =
+            nodes.iter().map(|node| (*node, scope.spawn(move || each(*node)))).collect();
         under_way
             .into_iter()
             .map(|(node, thread)| {
@@ -251,21 +241,13 @@ fn at_once<T: Send>(
 fn ask_position(state: &State, node: u8) -> Result<Vec<u8>, String> {
     let url = format!("{}/v1/position", state.admin_url(node));
     let reply = http::post(&url, &[], ADMIN_PATIENCE)?;
-    if reply.status == 200 {
-        Ok(reply.body)
-    } else {
-        Err(reply.reason())
-    }
+    if reply.status == 200 { Ok(reply.body) } else { Err(reply.reason()) }
 }
 
 fn send_start(state: &State, node: u8, bytes: &[u8]) -> Result<(), String> {
     let url = format!("{}/v1/start", state.admin_url(node));
     let reply = http::post(&url, bytes, ADMIN_PATIENCE)?;
-    if reply.status == 204 {
-        Ok(())
-    } else {
-        Err(reply.reason())
-    }
+    if reply.status == 204 { Ok(()) } else { Err(reply.reason()) }
 }
 
 /// Waits until every running node and the gateway could serve an attempt.
@@ -279,10 +261,7 @@ pub(crate) fn wait_until_ready(
         let views = status::look_at_all(layout, state);
         check_alive(layout, &views, expected)?;
         let running = views.iter().filter(|view| view.runs());
-        let late: Vec<u8> = running
-            .filter(|view| !view.is_ready())
-            .map(|view| view.node)
-            .collect();
+        let late: Vec<u8> = running.filter(|view| !view.is_ready()).map(|view| view.node).collect();
         let gateway = layout.files(Process::Gateway);
         let Some(_) = processes::running(&gateway) else {
             return Err(died(layout, Process::Gateway));
@@ -328,10 +307,7 @@ mod tests {
             chain_hash: Fixed([1; 32]),
         };
         let signature = Fixed(key(node).sign(&position.statement()).to_bytes());
-        SignedPosition {
-            position,
-            signature,
-        }
+        SignedPosition { position, signature }
     }
 
     #[test]
@@ -343,12 +319,8 @@ mod tests {
 
     #[test]
     fn a_cold_start_goes_one_era_above_the_newest_and_leaves_lost_disks_out() {
-        let given = vec![
-            position(4, 2, 9),
-            position(1, 0, 0),
-            position(2, 3, 7),
-            position(3, 3, 7),
-        ];
+        let given =
+            vec![position(4, 2, 9), position(1, 0, 0), position(2, 3, 7), position(3, 3, 7)];
         let start = statement(given.clone(), 3).expect("statement");
         assert_eq!((start.era, nodes_of(&start)), (4, vec![2, 3, 4]));
         let error = statement(given, 4).expect_err("too few");

@@ -40,10 +40,7 @@ fn reply(
     let mut response = result?;
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(BODY_LEN_MAX);
-    Ok(Reply {
-        status,
-        body: body.read_to_vec()?,
-    })
+    Ok(Reply { status, body: body.read_to_vec()? })
 }
 
 pub(crate) fn get(url: &str, patience: Duration) -> Option<Reply> {

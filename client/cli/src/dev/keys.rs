@@ -30,9 +30,7 @@ const HOUR_MS: u64 = 3_600_000;
 /// As long as an epoch may last.
 const VALID_MS: u64 = 90 * 24 * HOUR_MS;
 /// Places for nodes to pretend to stand at.
-const SITES: [&str; 9] = [
-    "ams", "fra", "gru", "hel", "nrt", "sfo", "sin", "syd", "yul",
-];
+const SITES: [&str; 9] = ["ams", "fra", "gru", "hel", "nrt", "sfo", "sin", "syd", "yul"];
 
 /// What `strongroom-vault init` prints of a node.
 #[derive(Debug, Clone, Deserialize)]
@@ -70,10 +68,7 @@ fn load_key(path: &Path) -> Result<SigningKey, DevError> {
     let text = Zeroizing::new(text);
     let mut seed = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim(), seed.as_mut_slice()).map_err(|_| {
-        DevError::failed(format!(
-            "{}: expected 64 hexadecimal digits",
-            path.display()
-        ))
+        DevError::failed(format!("{}: expected 64 hexadecimal digits", path.display()))
     })?;
     Ok(SigningKey::from_bytes(&seed))
 }
@@ -91,29 +86,20 @@ pub(crate) fn make_custodians(layout: &Layout) -> Result<Vec<SigningKey>, DevErr
 
 /// The custodians' keys, as far as a threshold needs them.
 pub(crate) fn load_custodians(layout: &Layout) -> Result<Vec<SigningKey>, DevError> {
-    (1..=THRESHOLD)
-        .map(|custodian| load_key(&layout.custodian_key(custodian)))
-        .collect()
+    (1..=THRESHOLD).map(|custodian| load_key(&layout.custodian_key(custodian))).collect()
 }
 
 fn custodians_of(keys: &[SigningKey]) -> Custodians {
-    let mut keys: Vec<Hex<32>> = keys
-        .iter()
-        .map(|key| Hex(key.verifying_key().to_bytes()))
-        .collect();
+    let mut keys: Vec<Hex<32>> =
+        keys.iter().map(|key| Hex(key.verifying_key().to_bytes())).collect();
     keys.sort_unstable();
-    Custodians {
-        keys,
-        threshold: THRESHOLD,
-    }
+    Custodians { keys, threshold: THRESHOLD }
 }
 
 /// Where a node pretends to stand.
 pub(crate) fn site(node: u8) -> String {
     let index = usize::from(node.saturating_sub(1));
-    SITES
-        .get(index)
-        .map_or_else(|| format!("site-{node}"), |site| (*site).to_owned())
+    SITES.get(index).map_or_else(|| format!("site-{node}"), |site| (*site).to_owned())
 }
 
 /// Everything that a manifest is made of.
@@ -226,10 +212,7 @@ mod tests {
             nodes: &nodes,
             fleet: &FleetInfo {
                 hpke_key: Hex([7; 1216]),
-                keysets: vec![Keyset {
-                    id: 1,
-                    server_key: Hex([8; 32]),
-                }],
+                keysets: vec![Keyset { id: 1, server_key: Hex([8; 32]) }],
             },
             waits_divided_by: 3_600,
             now_ms: 1_700_000_000_000,
@@ -263,11 +246,7 @@ mod tests {
     #[test]
     fn a_start_statement_carries_a_threshold_over_exactly_its_content() {
         let keys = [key(1), key(2), key(3)];
-        let start = Start {
-            fleet: FLEET.to_owned(),
-            era: 1,
-            positions: Vec::new(),
-        };
+        let start = Start { fleet: FLEET.to_owned(), era: 1, positions: Vec::new() };
         let signed = sign_start(start, &keys);
         let bytes = strongroom_wire::encode(&signed);
         let mut read = SignedStart::from_bytes(&bytes).expect("decodes");

@@ -59,12 +59,7 @@ pub(crate) struct NodePorts {
 
 impl State {
     pub(crate) fn new(nodes: u8, base_port: u16, waits_divided_by: u64) -> Self {
-        Self {
-            version: STATE_VERSION,
-            nodes,
-            base_port,
-            waits_divided_by,
-        }
+        Self { version: STATE_VERSION, nodes, base_port, waits_divided_by }
     }
 
     pub(crate) fn node_ids(&self) -> impl Iterator<Item = u8> + use<> {
@@ -80,11 +75,7 @@ impl State {
             .base_port
             .saturating_add(1)
             .saturating_add(u16::from(node.saturating_sub(1)) * PORTS_PER_NODE);
-        NodePorts {
-            peer: first,
-            http: first.saturating_add(1),
-            admin: first.saturating_add(2),
-        }
+        NodePorts { peer: first, http: first.saturating_add(1), admin: first.saturating_add(2) }
     }
 
     pub(crate) fn gateway_url(&self) -> String {
@@ -117,9 +108,7 @@ impl Layout {
     pub(crate) fn draft(&self) -> Self {
         let mut name = self.root.file_name().unwrap_or_default().to_owned();
         name.push(format!(".draft-{}", std::process::id()));
-        Self {
-            root: self.root.with_file_name(name),
-        }
+        Self { root: self.root.with_file_name(name) }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -179,11 +168,8 @@ impl Layout {
     pub(crate) fn load(&self) -> Result<State, DevError> {
         let path = self.state_file();
         let none = || {
-            DevError::usage(format!(
-                "{} holds no development fleet",
-                self.root.display()
-            ))
-            .hint("start one with `strongroom dev up`, or name its folder with --dir")
+            DevError::usage(format!("{} holds no development fleet", self.root.display()))
+                .hint("start one with `strongroom dev up`, or name its folder with --dir")
         };
         let len = fs::metadata(&path).map_err(|_| none())?.len();
         if len > STATE_LEN_MAX {
@@ -280,10 +266,8 @@ pub(crate) fn check_base_port(base: u16, nodes: u8) -> Result<(), DevError> {
         .ok_or_else(|| DevError::usage(format!("--base-port {base}: expected 1024 to 65000")))?;
     match (base..end).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_err()) {
         None => Ok(()),
-        Some(port) => Err(
-            DevError::failed(format!("port {port} on 127.0.0.1 is in use"))
-                .hint("choose another range with --base-port"),
-        ),
+        Some(port) => Err(DevError::failed(format!("port {port} on 127.0.0.1 is in use"))
+            .hint("choose another range with --base-port")),
     }
 }
 

@@ -12,10 +12,10 @@ mod processes;
 mod setup;
 mod status;
 mod users;
-mod voice;
 
 pub use error::DevError;
 
+use crate::voice::Voice;
 use clap::{Args, Subcommand};
 use layout::{Layout, Process, State};
 use processes::Programs;
@@ -23,7 +23,6 @@ use serde_json::json;
 use status::{Census, Standing};
 use std::{ffi::OsString, path::PathBuf, thread, time::Duration};
 use strongroom_wire::caps::NODES_MAX;
-use voice::Voice;
 
 const NODES_DEFAULT: u8 = 7;
 /// An hour becomes a second.
@@ -146,29 +145,15 @@ impl Folder {
 pub fn run(command: DevCommand, json: bool) -> Result<(), DevError> {
     let voice = Voice::new(json);
     match command {
-        DevCommand::Up {
-            folder,
-            nodes,
-            waits_divided_by,
-            base_port,
-            programs,
-        } => {
+        DevCommand::Up { folder, nodes, waits_divided_by, base_port, programs } => {
             let layout = folder.layout()?;
             let programs = Programs::find(programs.programs.as_deref())?;
-            let wish = Wish {
-                nodes,
-                waits_divided_by,
-                base_port,
-            };
+            let wish = Wish { nodes, waits_divided_by, base_port };
             up(&layout, &wish, &programs, voice)
         }
         DevCommand::Status { folder } => status::status(&folder.layout()?, voice),
         DevCommand::Kill { nodes, folder } => kill(&folder.layout()?, &nodes, voice),
-        DevCommand::Start {
-            nodes,
-            folder,
-            programs,
-        } => {
+        DevCommand::Start { nodes, folder, programs } => {
             let programs = Programs::find(programs.programs.as_deref())?;
             start(&folder.layout()?, &nodes, &programs, voice)
         }
@@ -177,12 +162,19 @@ pub fn run(command: DevCommand, json: bool) -> Result<(), DevError> {
             let layout = folder.layout()?;
             let home = users::add(&layout, &layout.load()?, &name)?;
             let sentence = format!("export STRONGROOM_HOME={}", home.display());
-            voice.say("user_added", &sentence, json!({"home": home}));
+            voice.result("user_added", &sentence, json!({"home": home}));
             Ok(())
         }
         DevCommand::Detached { program, arguments } => {
             Err(processes::become_detached(&program, &arguments))
         }
+    }
+}
+
+/// Says something that only people need.
+fn tell(voice: Voice, text: &str) {
+    if !voice.is_json() {
+        voice.result("", text, serde_json::Value::Null);
     }
 }
 
@@ -197,9 +189,7 @@ impl Wish {
     fn check_against(&self, state: &State) -> Result<(), DevError> {
         let differs = self.nodes.is_some_and(|nodes| nodes != state.nodes)
             || self.base_port.is_some_and(|port| port != state.base_port)
-            || self
-                .waits_divided_by
-                .is_some_and(|divisor| divisor != state.waits_divided_by);
+            || self.waits_divided_by.is_some_and(|divisor| divisor != state.waits_divided_by);
         if differs {
             let what = format!(
                 "the fleet in this folder has {} nodes, ports from {} and waits divided by {}",
@@ -229,7 +219,7 @@ fn up(layout: &Layout, wish: &Wish, programs: &Programs, voice: Voice) -> Result
     let is_new = !layout.state_file().exists();
     let state = if is_new {
         let state = wish.new_state(layout)?;
-        voice.tell(&format!("making {} nodes and their keys", state.nodes));
+        tell(voice, &format!("making {} nodes and their keys", state.nodes));
         setup::create(layout, &state, programs)?;
         users::add(layout, &state, FIRST_USER)?;
         state
@@ -251,7 +241,7 @@ fn up(layout: &Layout, wish: &Wish, programs: &Programs, voice: Voice) -> Result
 
 fn say_up(layout: &Layout, state: &State, voice: Voice) {
     let home = layout.user(FIRST_USER);
-    voice.say(
+    voice.result(
         "up",
         BANNER,
         json!({
@@ -263,14 +253,17 @@ fn say_up(layout: &Layout, state: &State, voice: Voice) {
         }),
     );
     let dir = layout.root().display();
-    voice.tell(&format!(
-        "{} nodes and the gateway {} are ready. Next:\n\n  export STRONGROOM_HOME={}\n  strongroom \
+    tell(
+        voice,
+        &format!(
+            "{} nodes and the gateway {} are ready. Next:\n\n  export STRONGROOM_HOME={}\n  strongroom \
          enroll\n  strongroom recover\n  strongroom dev status --dir {dir}\n  strongroom dev kill 2 5 \
          --dir {dir}\n  strongroom dev down --dir {dir}\n",
-        state.nodes,
-        state.gateway_url(),
-        home.display(),
-    ));
+            state.nodes,
+            state.gateway_url(),
+            home.display(),
+        ),
+    );
 }
 
 /// Starts a process unless it runs.
@@ -303,7 +296,7 @@ fn kill(layout: &Layout, nodes: &[u8], voice: Voice) -> Result<(), DevError> {
         } else {
             format!("node {node} did not run")
         };
-        voice.say("killed", &sentence, json!({"node": node, "ran": did}));
+        voice.result("killed", &sentence, json!({"node": node, "ran": did}));
     }
     say_census(layout, &state, voice);
     Ok(())
@@ -317,7 +310,7 @@ fn say_census(layout: &Layout, state: &State, voice: Voice) {
         Standing::NeedsStart => "NO QUORUM: nothing is answered until custodians start it again",
         Standing::TooFew => "NO QUORUM: nothing is answered until more nodes are started",
     };
-    voice.say(
+    voice.result(
         "census",
         &format!(
             "{} of {} nodes run, {} vote, {} are needed: {meaning}",
@@ -342,7 +335,7 @@ fn start(layout: &Layout, nodes: &[u8], programs: &Programs, voice: Voice) -> Re
         } else {
             format!("node {node} runs already")
         };
-        voice.say("started", &sentence, json!({"node": node, "did": did}));
+        voice.result("started", &sentence, json!({"node": node, "did": did}));
     }
     let was_cold = genesis::start_if_needed(layout, &state, programs, nodes, voice)?;
     let views = status::look_at_all(layout, &state);
@@ -379,6 +372,6 @@ fn down(layout: &Layout, voice: Voice) -> Result<(), DevError> {
          {dir} forgets it",
         dir = layout.root().display()
     );
-    voice.say("down", &sentence, json!({"dir": layout.root()}));
+    voice.result("down", &sentence, json!({"dir": layout.root()}));
     Ok(())
 }

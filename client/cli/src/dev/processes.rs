@@ -46,11 +46,7 @@ impl Identity {
     /// The process that has this pid now.
     fn of(pid: i32) -> Option<Self> {
         let stat = stat(pid)?;
-        Some(Self {
-            pid,
-            start_time: stat.start_time,
-            boot_id: boot_id()?,
-        })
+        Some(Self { pid, start_time: stat.start_time, boot_id: boot_id()? })
     }
 
     /// Whether the process still runs. A dead child that nobody has waited for does not.
@@ -158,18 +154,12 @@ impl Programs {
             if path.is_file() {
                 Ok(path)
             } else {
-                Err(
-                    DevError::failed(format!("there is no {}", path.display())).hint(
-                        "install all three programs together, or name their folder with --programs",
-                    ),
-                )
+                Err(DevError::failed(format!("there is no {}", path.display())).hint(
+                    "install all three programs together, or name their folder with --programs",
+                ))
             }
         };
-        Ok(Self {
-            own,
-            daemon: program("strongroomd")?,
-            vault: program("strongroom-vault")?,
-        })
+        Ok(Self { own, daemon: program("strongroomd")?, vault: program("strongroom-vault")? })
     }
 
     /// Runs the vault program to its end and gives what it printed.
@@ -202,9 +192,7 @@ impl Programs {
             .append(true)
             .open(&files.log)
             .map_err(|e| DevError::io("open", &files.log, &e))?;
-        let errors = log
-            .try_clone()
-            .map_err(|e| DevError::io("open", &files.log, &e))?;
+        let errors = log.try_clone().map_err(|e| DevError::io("open", &files.log, &e))?;
         let role = match process {
             Process::Gateway => "gateway",
             Process::Node(_) => "node",
@@ -305,11 +293,7 @@ mod tests {
     use super::*;
 
     fn files(dir: &Path) -> ProcessFiles {
-        ProcessFiles {
-            config: dir.join("x.toml"),
-            log: dir.join("x.log"),
-            pid: dir.join("x.pid"),
-        }
+        ProcessFiles { config: dir.join("x.toml"), log: dir.join("x.log"), pid: dir.join("x.pid") }
     }
 
     fn sleeper() -> (std::process::Child, Identity) {
@@ -336,14 +320,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let files = files(dir.path());
         let (mut child, identity) = sleeper();
-        let earlier = Identity {
-            start_time: identity.start_time - 1,
-            ..identity.clone()
-        };
-        let other_boot = Identity {
-            boot_id: "another".to_owned(),
-            ..identity.clone()
-        };
+        let earlier = Identity { start_time: identity.start_time - 1, ..identity.clone() };
+        let other_boot = Identity { boot_id: "another".to_owned(), ..identity.clone() };
         for stranger in [earlier, other_boot] {
             remember(&files.pid, &stranger).expect("remember");
             assert!(!kill(&files).expect("kill"));
@@ -368,10 +346,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let files = files(dir.path());
         let mut shell = Command::new("sh");
-        let mut host = shell
-            .args(["-c", "sleep 61 & sleep 62 & wait"])
-            .spawn()
-            .expect("spawn");
+        let mut host = shell.args(["-c", "sleep 61 & sleep 62 & wait"]).spawn().expect("spawn");
         let identity = i32::try_from(host.id()).ok().and_then(Identity::of);
         let identity = identity.expect("identity");
         let end = Instant::now() + Duration::from_secs(5);

@@ -13,6 +13,8 @@ use strongroom_wire::digest::sha256;
 
 /// Fast enough to feel immediate on one machine, slow enough for a busy one.
 const TICK_MS: u64 = 30;
+/// Soon enough that `dev status` after `dev kill` tells the truth of the gateway, too.
+const POLL_MS: u64 = 250;
 
 #[derive(Serialize)]
 struct NodeFile {
@@ -43,6 +45,7 @@ struct GatewayFile {
     manifest: &'static str,
     pin: String,
     ticket_key_file: &'static str,
+    poll_ms: u64,
     nodes: Vec<GatewayNode>,
     auth: GatewayAuth,
     limits: GatewayLimits,
@@ -98,10 +101,8 @@ fn check_empty(root: &Path) -> Result<(), DevError> {
 
 fn fill(draft: &Layout, state: &State, programs: &Programs) -> Result<(), DevError> {
     private_dir(draft.root())?;
-    let nodes: Vec<NodeInfo> = state
-        .node_ids()
-        .map(|node| make_node(draft, programs, node))
-        .collect::<Result<_, _>>()?;
+    let nodes: Vec<NodeInfo> =
+        state.node_ids().map(|node| make_node(draft, programs, node)).collect::<Result<_, _>>()?;
     let fleet = make_fleet_keys(draft, state, programs)?;
     let custodians = keys::make_custodians(draft)?;
     for node in state.node_ids() {
@@ -212,10 +213,8 @@ fn make_fleet_keys(
 
 fn read_line<T: DeserializeOwned>(command: &str, printed: &str) -> Result<T, DevError> {
     serde_json::from_str(printed.trim()).map_err(|e| {
-        DevError::failed(format!(
-            "strongroom-vault {command} printed something unexpected: {e}"
-        ))
-        .hint("the three programs must be of one version")
+        DevError::failed(format!("strongroom-vault {command} printed something unexpected: {e}"))
+            .hint("the three programs must be of one version")
     })
 }
 
@@ -235,10 +234,7 @@ fn node_file(state: &State, node: u8) -> NodeFile {
         peers: state
             .node_ids()
             .filter(|other| *other != node)
-            .map(|other| PeerEntry {
-                node: other,
-                address: loopback(state.ports(other).peer),
-            })
+            .map(|other| PeerEntry { node: other, address: loopback(state.ports(other).peer) })
             .collect(),
     }
 }
@@ -251,22 +247,14 @@ fn gateway_file(state: &State, digest: &[u8; 32]) -> GatewayFile {
         manifest: "manifest.json",
         pin: hex::encode(digest),
         ticket_key_file: "ticket.key",
+        poll_ms: POLL_MS,
         nodes: state
             .node_ids()
-            .map(|node| GatewayNode {
-                node,
-                url: state.http_url(node),
-            })
+            .map(|node| GatewayNode { node, url: state.http_url(node) })
             .collect(),
-        auth: GatewayAuth {
-            kind: "users",
-            users_file: "users.toml",
-        },
+        auth: GatewayAuth { kind: "users", users_file: "users.toml" },
         // Scripts knock faster than people.
-        limits: GatewayLimits {
-            per_account_per_minute: 6_000,
-            per_address_per_minute: 60_000,
-        },
+        limits: GatewayLimits { per_account_per_minute: 6_000, per_address_per_minute: 60_000 },
     }
 }
 

@@ -5,9 +5,10 @@ use super::{
     http, keys,
     layout::{Layout, Process, State},
     processes::{self, Identity},
-    voice::Voice,
 };
+use crate::voice::Voice;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::{thread, time::Duration};
 
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -96,22 +97,13 @@ pub(crate) fn look_at_all(layout: &Layout, state: &State) -> Vec<NodeView> {
     thread::scope(|scope| {
         let looks: Vec<_> = state
             .node_ids()
-            .map(|node| {
-                (
-                    node,
-                    scope.spawn(move || NodeView::look(layout, state, node)),
-                )
-            })
+            .map(|node| (node, scope.spawn(move || NodeView::look(layout, state, node))))
             .collect();
         looks
             .into_iter()
             .map(|(node, look)| {
                 // A look that died saw nothing.
-                look.join().unwrap_or(NodeView {
-                    node,
-                    host: None,
-                    health: None,
-                })
+                look.join().unwrap_or(NodeView { node, host: None, health: None })
             })
             .collect()
     })
@@ -138,11 +130,7 @@ pub(crate) struct Census {
 
 impl Census {
     pub(crate) fn of(state: &State, nodes: &[NodeView]) -> Self {
-        let era = nodes
-            .iter()
-            .filter_map(NodeView::vault)
-            .map(|v| v.era)
-            .max();
+        let era = nodes.iter().filter_map(NodeView::vault).map(|v| v.era).max();
         // An incarnation that votes in an older era votes in nothing that still exists.
         let votes = |view: &&NodeView| {
             view.vault()
@@ -166,9 +154,11 @@ impl Census {
     }
 }
 
+const NODE: &str = "node";
+const FLEET_TYPE: &str = "fleet";
+
 #[derive(Serialize)]
 struct NodeLine<'a> {
-    message_type: &'static str,
     node: u8,
     site: String,
     running: bool,
@@ -186,7 +176,6 @@ struct NodeLine<'a> {
 
 #[derive(Serialize)]
 struct FleetLine {
-    message_type: &'static str,
     nodes: u8,
     running: usize,
     voting: usize,
@@ -209,7 +198,6 @@ pub(crate) fn status(layout: &Layout, voice: Voice) -> Result<(), DevError> {
     let gateway_ready =
         gateway.is_some() && http::get(&readyz, PATIENCE).is_some_and(|reply| reply.status == 200);
     let fleet = FleetLine {
-        message_type: "fleet",
         nodes: state.nodes,
         running: census.running,
         voting: census.voting,
@@ -222,26 +210,22 @@ pub(crate) fn status(layout: &Layout, voice: Voice) -> Result<(), DevError> {
         protection: "software",
     };
     let lines: Vec<NodeLine<'_>> = views.iter().map(|view| line(&state, view)).collect();
-    if voice.is_json() {
-        for line in &lines {
-            println!("{}", json_line(line)?);
-        }
-        println!("{}", json_line(&fleet)?);
-    } else {
-        print!("{}", table(&lines));
-        println!("{}", summary(&fleet));
+    for line in &lines {
+        voice.result(NODE, "", facts(line));
     }
+    let text = format!("{}{}", table(&lines), summary(&fleet));
+    voice.result(FLEET_TYPE, &text, facts(&fleet));
     Ok(())
 }
 
-fn json_line(value: &impl Serialize) -> Result<String, DevError> {
-    serde_json::to_string(value).map_err(|e| DevError::failed(e.to_string()))
+/// Structures of numbers and strings always serialise.
+fn facts(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }
 
 fn line<'a>(state: &State, view: &'a NodeView) -> NodeLine<'a> {
     let vault = view.vault();
     NodeLine {
-        message_type: "node",
         node: view.node,
         site: keys::site(view.node),
         running: view.runs(),
@@ -258,9 +242,7 @@ fn line<'a>(state: &State, view: &'a NodeView) -> NodeLine<'a> {
     }
 }
 
-const HEADINGS: [&str; 8] = [
-    "node", "site", "process", "ready", "role", "era", "applied", "slots",
-];
+const HEADINGS: [&str; 8] = ["node", "site", "process", "ready", "role", "era", "applied", "slots"];
 
 fn table(lines: &[NodeLine<'_>]) -> String {
     let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |n| n.to_string());
@@ -269,8 +251,7 @@ fn table(lines: &[NodeLine<'_>]) -> String {
         [
             line.node.to_string(),
             line.site.clone(),
-            line.pid
-                .map_or("down".to_owned(), |pid| format!("pid {pid}")),
+            line.pid.map_or("down".to_owned(), |pid| format!("pid {pid}")),
             if line.ready { "yes" } else { "no" }.to_owned(),
             line.role.unwrap_or("-").to_owned(),
             number(line.era),
@@ -287,9 +268,7 @@ fn table(lines: &[NodeLine<'_>]) -> String {
     let mut text = String::new();
     for row in &rows {
         let cells = row.iter().zip(widths);
-        let cells: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }
@@ -297,11 +276,7 @@ fn table(lines: &[NodeLine<'_>]) -> String {
 }
 
 fn summary(fleet: &FleetLine) -> String {
-    let state = if fleet.quorum {
-        "quorum"
-    } else {
-        "NO QUORUM: nothing is answered"
-    };
+    let state = if fleet.quorum { "quorum" } else { "NO QUORUM: nothing is answered" };
     let gateway = match (fleet.gateway_running, fleet.gateway_ready) {
         (true, true) => "ready",
         (true, false) => "not ready",
@@ -342,20 +317,11 @@ mod tests {
         let voting = |node| view(node, true, "follower", 1, 10);
         let joining = |node| view(node, true, "joining", 0, 10);
         let down = |node| view(node, false, "", 0, 0);
-        let seven = [1, 2, 3, 4]
-            .map(voting)
-            .into_iter()
-            .chain([5, 6, 7].map(joining));
+        let seven = [1, 2, 3, 4].map(voting).into_iter().chain([5, 6, 7].map(joining));
         assert_eq!(standing(&seven.collect::<Vec<_>>()), Standing::Quorum);
-        let seven = [1, 2, 3]
-            .map(voting)
-            .into_iter()
-            .chain([4, 5, 6, 7].map(joining));
+        let seven = [1, 2, 3].map(voting).into_iter().chain([4, 5, 6, 7].map(joining));
         assert_eq!(standing(&seven.collect::<Vec<_>>()), Standing::NeedsStart);
-        let seven = [1, 2, 3]
-            .map(voting)
-            .into_iter()
-            .chain([4, 5, 6, 7].map(down));
+        let seven = [1, 2, 3].map(voting).into_iter().chain([4, 5, 6, 7].map(down));
         assert_eq!(standing(&seven.collect::<Vec<_>>()), Standing::TooFew);
     }
 
@@ -385,17 +351,7 @@ mod tests {
         let table = table(&lines);
         let columns: Vec<_> = table.lines().map(|line| line.find("ready")).collect();
         assert!(columns[0].is_some());
-        assert!(
-            table
-                .lines()
-                .nth(1)
-                .is_some_and(|line| line.contains("leader"))
-        );
-        assert!(
-            table
-                .lines()
-                .nth(2)
-                .is_some_and(|line| line.contains("down"))
-        );
+        assert!(table.lines().nth(1).is_some_and(|line| line.contains("leader")));
+        assert!(table.lines().nth(2).is_some_and(|line| line.contains("down")));
     }
 }

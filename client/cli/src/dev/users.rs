@@ -60,10 +60,8 @@ pub(crate) fn add(layout: &Layout, state: &State, name: &str) -> Result<PathBuf,
     let account = account_of(name)?;
     let home = layout.user(&account);
     if home.exists() {
-        return Err(
-            DevError::usage(format!("there is a user {account} already"))
-                .hint(format!("export STRONGROOM_HOME={}", home.display())),
-        );
+        return Err(DevError::usage(format!("there is a user {account} already"))
+            .hint(format!("export STRONGROOM_HOME={}", home.display())));
     }
     let manifest = layout.manifest();
     let bytes = fs::read(&manifest).map_err(|e| DevError::io("read", &manifest, &e))?;
@@ -108,10 +106,7 @@ mod tests {
         let home = add(&layout, &state, "Alice").expect("alice");
         assert!(home.ends_with("users/alice"));
         add(&layout, &state, "bob").expect("bob");
-        assert_eq!(
-            add(&layout, &state, "alice").expect_err("twice").exit_code,
-            2
-        );
+        assert_eq!(add(&layout, &state, "alice").expect_err("twice").exit_code, 2);
         let text = fs::read_to_string(layout.users()).expect("read");
         let users: toml::Table = text.parse().expect("toml");
         let users = users["users"].as_array().expect("list");
@@ -132,9 +127,6 @@ mod tests {
         for bad in ["", "..", "../x", "a/b", ".hidden", "-x", "a b", "\u{0}"] {
             assert!(account_of(bad).is_err(), "{bad:?}");
         }
-        assert_eq!(
-            account_of("Bob@example.org").expect("good"),
-            "bob@example.org"
-        );
+        assert_eq!(account_of("Bob@example.org").expect("good"), "bob@example.org");
     }
 }

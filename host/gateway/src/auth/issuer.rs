@@ -65,10 +65,7 @@ impl Issuer {
         if let Err(what) = issuer.refresh().await {
             match &issuer.source {
                 Source::File(path) => {
-                    return Err(GatewayError::Content {
-                        path: path.clone(),
-                        what,
-                    });
+                    return Err(GatewayError::Content { path: path.clone(), what });
                 }
                 _ => tracing::warn!(what, "the issuer's keys could not be fetched"),
             }
@@ -117,11 +114,7 @@ impl Issuer {
     pub(crate) async fn keep_fresh(&self) {
         loop {
             // Without any keys the gateway is shut: then the next try is soon.
-            let pause = if self.keys().is_some() {
-                REFRESH_EVERY
-            } else {
-                REFRESH_AGAIN_AFTER
-            };
+            let pause = if self.keys().is_some() { REFRESH_EVERY } else { REFRESH_AGAIN_AFTER };
             tokio::time::sleep(pause).await;
             if let Err(what) = self.refresh().await {
                 tracing::warn!(what, "the issuer's keys could not be fetched");
@@ -139,10 +132,7 @@ impl Issuer {
             Source::Https(uri, client) => (download(client, uri).await?, true),
         };
         let keys = KeySet::parse(&bytes, public, &self.algorithms)?;
-        let held = Held {
-            keys: Arc::new(keys),
-            confirmed: Instant::now(),
-        };
+        let held = Held { keys: Arc::new(keys), confirmed: Instant::now() };
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
         Ok(())
     }
@@ -176,9 +166,7 @@ fn source_of(config: &JwtConfig) -> Result<Source, GatewayError> {
         (None, Some(url)) => url,
         _ => return Err(setting("auth: give either jwks_file or jwks_url")),
     };
-    let uri: Uri = url
-        .parse()
-        .map_err(|_| setting("auth.jwks_url: not an address"))?;
+    let uri: Uri = url.parse().map_err(|_| setting("auth.jwks_url: not an address"))?;
     let host = uri.host().unwrap_or("");
     let is_loopback = host == "localhost"
         || host
@@ -208,10 +196,7 @@ fn https(uri: Uri) -> Result<Source, GatewayError> {
     connector.enforce_http(false);
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(hyper_rustls_provider())
-        .map_err(|source| GatewayError::System {
-            what: "the system's certificates",
-            source,
-        })?
+        .map_err(|source| GatewayError::System { what: "the system's certificates", source })?
         .https_only()
         .enable_http1()
         .wrap_connector(connector);

@@ -61,18 +61,12 @@ impl Jwt {
         }
         let kid = header.kid.as_deref();
         let held = self.issuer.keys();
-        let fits = held
-            .as_ref()
-            .is_some_and(|keys| keys.find(kid, header.alg).is_some());
-        let keys = if fits {
-            held
-        } else {
-            self.issuer.newer_keys().await.or(held)
-        };
+        let fits = held.as_ref().is_some_and(|keys| keys.find(kid, header.alg).is_some());
+        let keys = if fits { held } else { self.issuer.newer_keys().await.or(held) };
         let keys = keys.ok_or(Refusal::NoKeys)?;
-        let key = keys.find(kid, header.alg).ok_or(Refusal::Untrusted(
-            "the token's key is none of the issuer's",
-        ))?;
+        let key = keys
+            .find(kid, header.alg)
+            .ok_or(Refusal::Untrusted("the token's key is none of the issuer's"))?;
         let claims = self.claims(token, key)?;
         self.account_of(&claims)
     }

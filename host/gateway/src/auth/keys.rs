@@ -54,11 +54,8 @@ impl KeySet {
         if file.keys.len() > KEYS_MAX {
             return Err("more than 64 keys");
         }
-        let jwks: Vec<Jwk> = file
-            .keys
-            .into_iter()
-            .filter_map(|value| serde_json::from_value(value).ok())
-            .collect();
+        let jwks: Vec<Jwk> =
+            file.keys.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect();
         let is_secret = |jwk: &Jwk| matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_));
         if public && jwks.iter().any(is_secret) {
             return Err("a shared secret in a public key set");
@@ -67,10 +64,7 @@ impl KeySet {
         if keys.is_empty() {
             return Err("no key for any of the configured algorithms");
         }
-        Ok(Self {
-            keys,
-            has_secrets: jwks.iter().any(is_secret),
-        })
+        Ok(Self { keys, has_secrets: jwks.iter().any(is_secret) })
     }
 
     /// Whether the set holds shared secrets, so that its file must be private.
@@ -126,11 +120,7 @@ fn usable(jwk: &Jwk, allowed: &[JwtAlgorithm]) -> Option<IssuerKey> {
 mod tests {
     use super::*;
 
-    const ALL: [JwtAlgorithm; 3] = [
-        JwtAlgorithm::HS256,
-        JwtAlgorithm::RS256,
-        JwtAlgorithm::EdDSA,
-    ];
+    const ALL: [JwtAlgorithm; 3] = [JwtAlgorithm::HS256, JwtAlgorithm::RS256, JwtAlgorithm::EdDSA];
 
     fn set(keys: &str) -> Vec<u8> {
         format!("{{\"keys\":[{keys}]}}").into_bytes()

@@ -44,10 +44,7 @@ pub(crate) struct Users {
 impl Users {
     pub(crate) fn open(path: PathBuf) -> Result<Self, GatewayError> {
         let loaded = load(&path)?;
-        Ok(Self {
-            path,
-            loaded: Mutex::new(loaded),
-        })
+        Ok(Self { path, loaded: Mutex::new(loaded) })
     }
 
     /// The account whose token has this SHA-256.
@@ -77,33 +74,22 @@ fn stamp(path: &Path) -> Result<Stamp, std::io::Error> {
 }
 
 fn load(path: &Path) -> Result<Loaded, GatewayError> {
-    let content = |what: String| GatewayError::Content {
-        path: path.to_owned(),
-        what,
-    };
+    let content = |what: String| GatewayError::Content { path: path.to_owned(), what };
     // Before the content: a write in between is seen as a change later.
-    let stamp = stamp(path).map_err(|source| GatewayError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let stamp =
+        stamp(path).map_err(|source| GatewayError::Read { path: path.to_owned(), source })?;
     let file: File =
         toml::from_str(&config::read_text(path)?).map_err(|e| content(e.to_string()))?;
     let mut accounts = BTreeMap::new();
     for (at, user) in file.users.iter().enumerate() {
         let mut digest = [0; 32];
         hex::decode_to_slice(&user.token_sha256, &mut digest).map_err(|_| {
-            content(format!(
-                "user {}: token_sha256: expected 64 hexadecimal digits",
-                at + 1
-            ))
+            content(format!("user {}: token_sha256: expected 64 hexadecimal digits", at + 1))
         })?;
         let account = account::hash_of(&user.account)
             .ok_or_else(|| content(format!("user {}: not an account name", at + 1)))?;
         if accounts.insert(digest, account).is_some() {
-            return Err(content(format!(
-                "user {}: its token is another user's",
-                at + 1
-            )));
+            return Err(content(format!("user {}: its token is another user's", at + 1)));
         }
     }
     Ok(Loaded { accounts, stamp })

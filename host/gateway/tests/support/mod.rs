@@ -1,9 +1,6 @@
 //! A fleet of fake nodes on loopback, and a caller.
 
-#![allow(
-    dead_code,
-    reason = "each test file is a crate of its own and uses a part"
-)]
+#![allow(dead_code, reason = "each test file is a crate of its own and uses a part")]
 
 use axum::{
     Router,
@@ -97,10 +94,7 @@ pub(crate) struct FleetKeys {
 impl FleetKeys {
     /// Opens and verifies a ticket as a vault would.
     pub(crate) fn open(&self, relayed: &RelayRequest) -> Ticket {
-        let scope = Scope {
-            manifest_digest: &self.manifest_digest,
-            fleet: FLEET,
-        };
+        let scope = Scope { manifest_digest: &self.manifest_digest, fleet: FLEET };
         let plaintext = self
             .secret
             .open_ticket(&scope, &relayed.ticket)
@@ -108,10 +102,7 @@ impl FleetKeys {
         let ticket = Ticket::from_plaintext(&plaintext).expect("a ticket");
         VerifyingKey::from_bytes(&ticket.key.0)
             .expect("key")
-            .verify_strict(
-                &ticket.statement(),
-                &Signature::from_bytes(&ticket.signature.0),
-            )
+            .verify_strict(&ticket.statement(), &Signature::from_bytes(&ticket.signature.0))
             .expect("the ticket's signature verifies");
         ticket
     }
@@ -120,12 +111,7 @@ impl FleetKeys {
 async fn relay(State(fake): State<Fake>, body: Bytes) -> (StatusCode, Vec<u8>) {
     let relayed = RelayRequest::from_bytes(&body).expect("a relay request");
     fake.seen.0.lock().expect("seen").push(relayed.clone());
-    let answer = |byte| {
-        (
-            StatusCode::OK,
-            reply_to_bytes(&Ok(vec![byte; RESPONSE_FRAME_LEN])),
-        )
-    };
+    let answer = |byte| (StatusCode::OK, reply_to_bytes(&Ok(vec![byte; RESPONSE_FRAME_LEN])));
     match fake.does {
         Does::Answers(byte) => answer(byte),
         Does::AnswersAfter(byte, wait) => {
@@ -137,19 +123,12 @@ async fn relay(State(fake): State<Fake>, body: Bytes) -> (StatusCode, Vec<u8>) {
         Does::Fails => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
         Does::Rambles => (StatusCode::OK, vec![0; 100_000]),
         Does::Serves(slot) if fake.fleet.open(&relayed).slot == slot => answer(1),
-        Does::Serves(_) => (
-            StatusCode::OK,
-            reply_to_bytes(&Err(RelayRefusal::TicketRefused)),
-        ),
+        Does::Serves(_) => (StatusCode::OK, reply_to_bytes(&Err(RelayRefusal::TicketRefused))),
     }
 }
 
 async fn readyz(State(fake): State<Fake>) -> StatusCode {
-    if fake.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    }
+    if fake.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 /// A gateway in front of fake nodes.
@@ -176,12 +155,8 @@ impl World {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
             let address = listener.local_addr().expect("address");
             config.nodes[at].url = format!("http://{address}");
-            let fake = Fake {
-                does: *does,
-                ready: true,
-                seen: Seen::default(),
-                fleet: Arc::clone(&fleet),
-            };
+            let fake =
+                Fake { does: *does, ready: true, seen: Seen::default(), fleet: Arc::clone(&fleet) };
             seen.push(fake.seen.clone());
             if matches!(does, Does::IsDown) {
                 continue;
@@ -202,17 +177,8 @@ impl World {
             let stop = async { drop(stopping.await) };
             gateway.serve(listener, stop).await.expect("serve");
         });
-        let world = Self {
-            base,
-            seen,
-            fleet,
-            dir,
-            stop: Some(stop),
-            stopped,
-        };
-        world
-            .until_readyz_says(&format!("nodes ready: {up} of "))
-            .await;
+        let world = Self { base, seen, fleet, dir, stop: Some(stop), stopped };
+        world.until_readyz_says(&format!("nodes ready: {up} of ")).await;
         world
     }
 
@@ -232,13 +198,7 @@ impl World {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
-        call(
-            Method::GET,
-            &format!("{}{path}", self.base),
-            &[],
-            Vec::new(),
-        )
-        .await
+        call(Method::GET, &format!("{}{path}", self.base), &[], Vec::new()).await
     }
 
     /// Sends alice's frame.
@@ -281,11 +241,7 @@ pub(crate) struct Reply {
 impl Reply {
     /// The problem document.
     pub(crate) fn problem(&self) -> Value {
-        assert_eq!(
-            self.headers["content-type"], "application/problem+json",
-            "{}",
-            self.status
-        );
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.status);
         let problem: Value = serde_json::from_slice(&self.body).expect("json");
         assert_eq!(problem["status"], self.status.as_u16());
         problem
@@ -369,9 +325,7 @@ pub(crate) fn configured(nodes: usize) -> (tempfile::TempDir, Arc<FleetKeys>, Co
                 url: "http://127.0.0.1:9".to_owned(),
             })
             .collect(),
-        auth: AuthConfig::Users {
-            users_file: path("users.toml"),
-        },
+        auth: AuthConfig::Users { users_file: path("users.toml") },
         limits: LimitsConfig {
             per_account_per_minute: 1_000,
             per_address_per_minute: 1_000,
@@ -382,12 +336,7 @@ pub(crate) fn configured(nodes: usize) -> (tempfile::TempDir, Arc<FleetKeys>, Co
         poll_ms: 100,
         trusted_proxies: Vec::new(),
     };
-    let keys = FleetKeys {
-        secret,
-        ticket_key,
-        manifest_digest: sha256(&bytes),
-        manifest: bytes,
-    };
+    let keys = FleetKeys { secret, ticket_key, manifest_digest: sha256(&bytes), manifest: bytes };
     (dir, Arc::new(keys), config)
 }
 
@@ -395,18 +344,12 @@ fn manifest(nodes: usize, secret: &FleetSecret, ticket_key: &SigningKey) -> Mani
     let hpke_key = <[u8; 1_216]>::try_from(secret.public().to_bytes()).expect("1216 bytes");
     let key = |id: usize| u8::try_from(id).expect("few");
     Manifest {
-        custodians: Custodians {
-            keys: vec![Hex([0xc0; 32])],
-            threshold: 1,
-        },
+        custodians: Custodians { keys: vec![Hex([0xc0; 32])], threshold: 1 },
         epoch: 1,
         fleets: vec![Fleet {
             hpke_key: Hex(hpke_key),
             id: FLEET.to_owned(),
-            keysets: vec![Keyset {
-                id: 1,
-                server_key: Hex([3; 32]),
-            }],
+            keysets: vec![Keyset { id: 1, server_key: Hex([3; 32]) }],
             measurement: String::new(),
             nodes: (1..=nodes)
                 .map(|id| Node {
