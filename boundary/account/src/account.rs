@@ -33,10 +33,7 @@ impl Account {
         let profile = UsernameCaseMapped::new();
         let mut name = name.to_owned();
         for _ in 0..ROUNDS {
-            let mapped = profile
-                .enforce(name.as_str())
-                .map_err(refusal)?
-                .into_owned();
+            let mapped = profile.enforce(name.as_str()).map_err(refusal)?.into_owned();
             if mapped == name {
                 return Self::of_normal(name);
             }
@@ -70,10 +67,9 @@ impl fmt::Display for Account {
 
 fn refusal(error: Error) -> AccountError {
     match error {
-        Error::BadCodepoint(info) => AccountError::Character {
-            at: info.position.saturating_add(1),
-            why: Unfit::of(&info),
-        },
+        Error::BadCodepoint(info) => {
+            AccountError::Character { at: info.position.saturating_add(1), why: Unfit::of(&info) }
+        }
         Error::Invalid => AccountError::Direction,
         Error::Unexpected(_) => AccountError::Unstable,
     }

@@ -41,11 +41,7 @@ impl Unfit {
         match info.property {
             DerivedPropertyValue::ContextJ | DerivedPropertyValue::ContextO => Self::Context,
             _ if character.general_category_group() == GeneralCategoryGroup::Other => {
-                if is_assigned(character) {
-                    Self::Invisible
-                } else {
-                    Self::Unassigned
-                }
+                if is_assigned(character) { Self::Invisible } else { Self::Unassigned }
             }
             DerivedPropertyValue::Unassigned if character != NEW_IGNORABLE => Self::Unassigned,
             DerivedPropertyValue::Unassigned | DerivedPropertyValue::Disallowed => Self::Invisible,

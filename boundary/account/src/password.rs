@@ -33,10 +33,7 @@ impl Password {
         if typed.len() > PASSWORD_LEN_MAX * NFC_GROWTH * 2 {
             return Err(PasswordError::TooLong { got: typed.len() });
         }
-        let mapped = typed
-            .chars()
-            .filter(|c| !character::is_presentation(*c))
-            .map(space);
+        let mapped = typed.chars().filter(|c| !character::is_presentation(*c)).map(space);
         // Room for all of it at once: a string that grows leaves copies behind.
         let mut text = Zeroizing::new(String::with_capacity(typed.len() * NFC_GROWTH));
         text.extend(mapped.nfc());
@@ -73,11 +70,7 @@ impl fmt::Debug for Password {
 }
 
 fn space(character: char) -> char {
-    if character.general_category() == GeneralCategory::SpaceSeparator {
-        ' '
-    } else {
-        character
-    }
+    if character.general_category() == GeneralCategory::SpaceSeparator { ' ' } else { character }
 }
 
 /// The freeform class of RFC 8264, with two kinds of character allowed in addition: those assigned
@@ -97,14 +90,10 @@ fn check(text: &str) -> Result<(), PasswordError> {
         before = Some(c);
     }
     class.allows(masked.as_str()).map_err(|error| match error {
-        Error::BadCodepoint(info) => PasswordError::Character {
-            at: info.position.saturating_add(1),
-            why: Unfit::of(&info),
-        },
-        _ => PasswordError::Character {
-            at: 0,
-            why: Unfit::Context,
-        },
+        Error::BadCodepoint(info) => {
+            PasswordError::Character { at: info.position.saturating_add(1), why: Unfit::of(&info) }
+        }
+        _ => PasswordError::Character { at: 0, why: Unfit::Context },
     })
 }
 
@@ -132,10 +121,7 @@ impl fmt::Display for PasswordError {
         match self {
             Self::Empty => f.write_str("the password is empty"),
             Self::TooLong { got } => {
-                write!(
-                    f,
-                    "the password has {got} bytes, at most {PASSWORD_LEN_MAX} are accepted"
-                )
+                write!(f, "the password has {got} bytes, at most {PASSWORD_LEN_MAX} are accepted")
             }
             Self::Character { at: 0, why } => write!(f, "the password holds a character {why}"),
             Self::Character { at, why } => write!(f, "character {at} of the password is {why}"),

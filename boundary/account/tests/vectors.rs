@@ -29,9 +29,7 @@ fn run(file: &str, f: impl Fn(&str) -> Result<Vec<u8>, &'static str>) {
     let mut wrong = Vec::new();
     for vector in vectors {
         let got = f(&vector.typed).map(hex::encode).map_err(str::to_owned);
-        let expected = vector
-            .prepared
-            .ok_or_else(|| vector.refused.expect("prepared or refused"));
+        let expected = vector.prepared.ok_or_else(|| vector.refused.expect("prepared or refused"));
         if got != expected {
             wrong.push(format!("{}: {got:?}, expected {expected:?}", vector.name));
         }
@@ -41,30 +39,24 @@ fn run(file: &str, f: impl Fn(&str) -> Result<Vec<u8>, &'static str>) {
 
 #[test]
 fn password_vectors_hold() {
-    run(
-        include_str!("../vectors/passwords.json"),
-        |typed| match Password::prepare(typed) {
-            Ok(password) => Ok(password.as_bytes().to_vec()),
-            Err(PasswordError::Empty) => Err("empty"),
-            Err(PasswordError::TooLong { .. }) => Err("too long"),
-            Err(PasswordError::Character { why, .. }) => Err(unfit(why)),
-        },
-    );
+    run(include_str!("../vectors/passwords.json"), |typed| match Password::prepare(typed) {
+        Ok(password) => Ok(password.as_bytes().to_vec()),
+        Err(PasswordError::Empty) => Err("empty"),
+        Err(PasswordError::TooLong { .. }) => Err("too long"),
+        Err(PasswordError::Character { why, .. }) => Err(unfit(why)),
+    });
 }
 
 #[test]
 fn account_vectors_hold() {
-    run(
-        include_str!("../vectors/accounts.json"),
-        |typed| match Account::normalise(typed) {
-            Ok(account) => Ok(account.as_str().as_bytes().to_vec()),
-            Err(AccountError::Empty) => Err("empty"),
-            Err(AccountError::TooLong { .. }) => Err("too long"),
-            Err(AccountError::Character { why, .. }) => Err(unfit(why)),
-            Err(AccountError::Direction) => Err("direction"),
-            Err(AccountError::Unstable) => Err("unstable"),
-        },
-    );
+    run(include_str!("../vectors/accounts.json"), |typed| match Account::normalise(typed) {
+        Ok(account) => Ok(account.as_str().as_bytes().to_vec()),
+        Err(AccountError::Empty) => Err("empty"),
+        Err(AccountError::TooLong { .. }) => Err("too long"),
+        Err(AccountError::Character { why, .. }) => Err(unfit(why)),
+        Err(AccountError::Direction) => Err("direction"),
+        Err(AccountError::Unstable) => Err("unstable"),
+    });
 }
 
 #[test]
@@ -72,10 +64,7 @@ fn caps_hold_after_mapping() {
     assert!(Password::prepare(&"a".repeat(PASSWORD_LEN_MAX)).is_ok());
     let long = "a".repeat(PASSWORD_LEN_MAX + 1);
     let got = PASSWORD_LEN_MAX + 1;
-    assert_eq!(
-        Password::prepare(&long).expect_err("one too many"),
-        PasswordError::TooLong { got }
-    );
+    assert_eq!(Password::prepare(&long).expect_err("one too many"), PasswordError::TooLong { got });
     let name = "a".repeat(caps::ACCOUNT_LEN_MAX);
     assert!(Account::normalise(&name).is_ok());
     assert!(Account::normalise(&format!("{name}a")).is_err());

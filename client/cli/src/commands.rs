@@ -55,9 +55,5 @@ fn receipt(enrolled: &Enrolled, connection: &Connection) -> Value {
 
 /// The device as the fleet knows it, with counters for one command.
 fn owner(device: &mut Device, generation: u64) -> Result<Owner, Failure> {
-    Ok(Owner {
-        key: device.key()?,
-        generation,
-        counter: device.take_counters(),
-    })
+    Ok(Owner { key: device.key()?, generation, counter: device.take_counters() })
 }

@@ -51,13 +51,10 @@ pub(crate) fn connect(cx: &Context, named: Option<&str>) -> Result<Connection, F
     let profile = cx.home.profile()?;
     let device = cx.home.device()?;
     let known = device.as_ref().and_then(|device| device.account.clone());
-    let name = named
-        .map(str::to_owned)
-        .or(known.clone())
-        .or_else(|| profile.account.clone())
-        .ok_or_else(|| {
-            Failure::usage("no account").hint("name it, or write it into the profile")
-        })?;
+    let name =
+        named.map(str::to_owned).or(known.clone()).or_else(|| profile.account.clone()).ok_or_else(
+            || Failure::usage("no account").hint("name it, or write it into the profile"),
+        )?;
     let account = Account::normalise(&name)
         .map_err(|e| Failure::usage(format!("account {name:?}: {e}")).free())?;
     if let Some(known) = known
@@ -75,14 +72,7 @@ pub(crate) fn connect(cx: &Context, named: Option<&str>) -> Result<Connection, F
         FloorsName::Development => Floors::DANGER_DEVELOPMENT,
     };
     let now = now_ms();
-    let to = Destination::new(
-        &manifest,
-        &profile.fleet,
-        &profile.app,
-        &account,
-        &floors,
-        now,
-    );
+    let to = Destination::new(&manifest, &profile.fleet, &profile.app, &account, &floors, now);
     let to = to.map_err(|error| refused(&error))?;
     let token = Token::new(token(cx, &profile)?.as_str());
     let http = Http::new(&profile.gateway, &token)
@@ -99,11 +89,7 @@ pub(crate) fn connect(cx: &Context, named: Option<&str>) -> Result<Connection, F
              for development; do not trust it with anything",
         );
     }
-    Ok(Connection {
-        client,
-        account,
-        manifest,
-    })
+    Ok(Connection { client, account, manifest })
 }
 
 fn manifest(cx: &Context, profile: &Profile) -> Result<Verified<Manifest>, Failure> {
@@ -113,9 +99,7 @@ fn manifest(cx: &Context, profile: &Profile) -> Result<Verified<Manifest>, Failu
     };
     let len = fs::metadata(&path).map_err(|e| failed(&e))?.len();
     if len > MANIFEST_LEN_MAX as u64 {
-        return Err(failed(&format!(
-            "{len} bytes, at most {MANIFEST_LEN_MAX} expected"
-        )));
+        return Err(failed(&format!("{len} bytes, at most {MANIFEST_LEN_MAX} expected")));
     }
     let bytes = fs::read(&path).map_err(|e| failed(&e))?;
     let mut pin = [0; 32];

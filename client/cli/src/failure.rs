@@ -38,7 +38,7 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) cost: Option<CostLine>,
     pub(crate) hint: Option<String>,
-    facts: Map<String, Value>,
+    facts: Box<Map<String, Value>>,
 }
 
 impl Failure {
@@ -49,7 +49,7 @@ impl Failure {
             message: message.into(),
             cost: None,
             hint: None,
-            facts: Map::new(),
+            facts: Box::default(),
         }
     }
 
@@ -78,19 +78,13 @@ impl Failure {
 
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
+        Self { hint: Some(hint.into()), ..self }
     }
 
     #[must_use]
     fn costing(self, name: &'static str, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self {
-            cost: Some(CostLine { name, text }),
-            ..self
-        }
+        Self { cost: Some(CostLine { name, text }), ..self }
     }
 
     #[must_use]
@@ -113,7 +107,7 @@ impl Failure {
 
     /// Everything, for programs.
     pub(crate) fn facts(&self) -> Value {
-        let mut facts = self.facts.clone();
+        let mut facts = (*self.facts).clone();
         facts.insert("code".to_owned(), self.code.into());
         facts.insert("exit_code".to_owned(), self.exit_code.into());
         facts.insert("message".to_owned(), self.message.clone().into());
@@ -179,10 +173,9 @@ impl Failure {
         let (name, text) = match error.cost() {
             Cost::None => ("none", "none"),
             Cost::Charged => ("charged", "1 attempt"),
-            Cost::Unknown => (
-                "unknown",
-                "unknown; the request was sent, so 1 attempt may be charged",
-            ),
+            Cost::Unknown => {
+                ("unknown", "unknown; the request was sent, so 1 attempt may be charged")
+            }
         };
         failure.costing(name, text)
     }
@@ -217,19 +210,14 @@ fn unavailable(mut failure: Failure, tried: &Unavailable) -> Failure {
         CarryCode::Other => "retry; if it stays, show the request id to whoever runs the gateway",
     };
     let id = tried.last.request_id.clone();
-    failure
-        .hint(hint)
-        .fact("tries", tried.tries)
-        .fact("request_id", id)
+    failure.hint(hint).fact("tries", tried.tries).fact("request_id", id)
 }
 
 fn protocol(plain: &impl Fn(u8) -> Failure, error: &ProtocolError) -> Failure {
     match error {
-        ProtocolError::Refused {
-            why,
-            generation,
-            by,
-        } => refused(plain, *why, *generation).fact("signed_by", node(by)),
+        ProtocolError::Refused { why, generation, by } => {
+            refused(plain, *why, *generation).fact("signed_by", node(by))
+        }
         error => match error.blame() {
             Blame::Destination => plain(exit::FLEET_KEY)
                 .hint("get the current manifest from whoever made this app; nothing was sent"),
@@ -269,11 +257,7 @@ pub(crate) fn left(budget: &Budget, row: u8, by: &Voucher) -> String {
     } else {
         String::new()
     };
-    format!(
-        "{} of {row} left{year} (signed by node {})",
-        budget.row_left,
-        name(by)
-    )
+    format!("{} of {row} left{year} (signed by node {})", budget.row_left, name(by))
 }
 
 /// A node as people name it: its site and number.

@@ -142,9 +142,7 @@ pub(crate) fn no_key() -> Failure {
 fn digits(text: &str, what: &str) -> Result<Zeroizing<[u8; 32]>, Failure> {
     let mut bytes = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text, bytes.as_mut_slice()).map_err(|_| {
-        Failure::machine(format!(
-            "device.toml: {what}: expected 64 hexadecimal digits"
-        ))
+        Failure::machine(format!("device.toml: {what}: expected 64 hexadecimal digits"))
     })?;
     Ok(bytes)
 }
@@ -247,11 +245,8 @@ impl Home {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
                 _ => {}
             }
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&draft)?;
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&draft, &path)?;

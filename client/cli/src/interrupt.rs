@@ -20,18 +20,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Begins to listen. The second Ctrl-C, or one during a prompt, ends the program at once.
 pub(crate) fn watch() {
     std::thread::spawn(|| {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-        else {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
             return;
         };
         runtime.block_on(async {
             while tokio::signal::ctrl_c().await.is_ok() {
-                let prompt = BEFORE_PROMPT
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take();
+                let prompt = BEFORE_PROMPT.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let Some(before) = &prompt {
                     let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, before);
                     let _ = writeln!(std::io::stderr());

@@ -74,18 +74,11 @@ impl PasswordSource {
     /// Gets the password, once.
     pub(crate) fn read(&self, question: &str) -> Result<Password, Failure> {
         let typed = match self {
-            Self {
-                password_file: Some(path),
-                ..
-            } => first_line_of_file(path)?,
-            Self {
-                password_command: Some(command),
-                ..
-            } => first_line_of_command(command)?,
-            Self {
-                password_fd: Some(descriptor),
-                ..
-            } => first_line_of_file(Path::new(&format!("/dev/fd/{descriptor}")))?,
+            Self { password_file: Some(path), .. } => first_line_of_file(path)?,
+            Self { password_command: Some(command), .. } => first_line_of_command(command)?,
+            Self { password_fd: Some(descriptor), .. } => {
+                first_line_of_file(Path::new(&format!("/dev/fd/{descriptor}")))?
+            }
             _ => prompt(question)?,
         };
         prepare(&typed)
@@ -195,10 +188,7 @@ fn first_line_of_command(command: &str) -> Result<Zeroizing<String>, Failure> {
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| failed(e.to_string()))?;
-    let stdout = child
-        .stdout
-        .take()
-        .ok_or_else(|| failed("no output".to_owned()))?;
+    let stdout = child.stdout.take().ok_or_else(|| failed("no output".to_owned()))?;
     let line = first_line(stdout).map_err(|e| failed(e.to_string()))?;
     let status = child.wait().map_err(|e| failed(e.to_string()))?;
     // A command that failed may have printed half a password, or an error in its place.
@@ -219,14 +209,7 @@ mod tests {
 
     #[test]
     fn the_first_guesses_are_refused() {
-        for easy in [
-            "short",
-            "1234",
-            "PASSWORD",
-            "Qwerty123",
-            "aaaaaaaaaa",
-            "carol.jones",
-        ] {
+        for easy in ["short", "1234", "PASSWORD", "Qwerty123", "aaaaaaaaaa", "carol.jones"] {
             assert!(weak(easy), "{easy}");
         }
         for fine in ["correct horse", "🦀 crab 🦀 crab", "carol.jones's cat"] {

@@ -61,9 +61,7 @@ impl Shown {
                 ));
                 self.bar.set_length(total);
             }
-            None => self
-                .bar
-                .set_style(style("{prefix}  {spinner} {bytes}, {msg}")),
+            None => self.bar.set_style(style("{prefix}  {spinner} {bytes}, {msg}")),
         }
         self.bar.set_prefix(words(update.phase));
         self.bar.set_message(files);
@@ -78,11 +76,7 @@ impl Progress for Shown {
         } else {
             self.draw(update);
         }
-        if interrupt::is_cancelled() {
-            Flow::Cancel
-        } else {
-            Flow::Continue
-        }
+        if interrupt::is_cancelled() { Flow::Cancel } else { Flow::Continue }
     }
 }
 

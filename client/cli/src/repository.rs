@@ -164,9 +164,7 @@ fn table(snapshots: &[Snapshot]) -> String {
         .set_header(["id", "time", "host", "tags", "files", "size", "paths"]);
     for snapshot in snapshots {
         let count = |n: Option<u64>| n.map_or_else(String::new, |n| HumanCount(n).to_string());
-        let size = snapshot
-            .bytes
-            .map_or_else(String::new, |n| HumanBytes(n).to_string());
+        let size = snapshot.bytes.map_or_else(String::new, |n| HumanBytes(n).to_string());
         table.add_row([
             snapshot.short_id().to_owned(),
             snapshot.time.clone(),
@@ -184,31 +182,23 @@ fn table(snapshots: &[Snapshot]) -> String {
 pub(crate) fn check(cx: &Context, args: &CheckArgs) -> Result<(), Failure> {
     let opened = open(cx, &args.place)?;
     let repository = Repository::open(&opened.location, &opened.key)?;
-    let options = CheckOptions {
-        read_data: args.read_data,
-    };
+    let options = CheckOptions { read_data: args.read_data };
     let shown = Shown::new(cx.voice);
     let done = repository.check(&options, shown.clone());
     shown.clear();
     let summary = done?;
     for finding in &summary.warnings {
-        cx.voice
-            .warn(&format!("{}: {}", finding.what, finding.detail));
+        cx.voice.warn(&format!("{}: {}", finding.what, finding.detail));
     }
     for finding in &summary.errors {
-        cx.voice
-            .warn(&format!("damaged: {}: {}", finding.what, finding.detail));
+        cx.voice.warn(&format!("damaged: {}: {}", finding.what, finding.detail));
     }
     let scope = if summary.read_data {
         format!("all data read back ({})", HumanBytes(summary.bytes_read))
     } else {
         "NOT checked: the data itself, which --read-data reads back".to_owned()
     };
-    let verdict = if summary.errors.is_empty() {
-        "no errors"
-    } else {
-        "DAMAGED"
-    };
+    let verdict = if summary.errors.is_empty() { "no errors" } else { "DAMAGED" };
     let text = format!(
         "{verdict}: {} snapshots, {} directories, {} pieces of content; {scope}",
         HumanCount(summary.snapshots),

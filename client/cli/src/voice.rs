@@ -28,11 +28,7 @@ impl Voice {
 
     /// A result: text for people, facts for programs.
     pub(crate) fn result(self, message_type: &str, text: &str, facts: Value) {
-        let line = if self.json {
-            line(message_type, facts)
-        } else {
-            text.trim_end().to_owned()
-        };
+        let line = if self.json { line(message_type, facts) } else { text.trim_end().to_owned() };
         if !line.is_empty() {
             // A closed pipe is the reader's choice, not our failure.
             let _ = writeln!(std::io::stdout(), "{line}");
@@ -41,21 +37,14 @@ impl Voice {
 
     /// Something to know before or beside a result.
     pub(crate) fn note(self, message_type: &str, text: &str) {
-        let line = if self.json {
-            line(message_type, json!({"message": text}))
-        } else {
-            text.to_owned()
-        };
+        let line =
+            if self.json { line(message_type, json!({"message": text})) } else { text.to_owned() };
         let _ = writeln!(std::io::stderr(), "{line}");
     }
 
     /// Something that is not as it should be.
     pub(crate) fn warn(self, text: &str) {
-        let text = if self.json {
-            text.to_owned()
-        } else {
-            format!("warning: {text}")
-        };
+        let text = if self.json { text.to_owned() } else { format!("warning: {text}") };
         self.note("warning", &text);
     }
 
@@ -67,10 +56,7 @@ impl Voice {
             format!("error: {}", failure.message)
         };
         if !self.json {
-            let cost = failure
-                .cost
-                .as_ref()
-                .map(|cost| ("cost", cost.text.clone()));
+            let cost = failure.cost.as_ref().map(|cost| ("cost", cost.text.clone()));
             let hint = failure.hint.as_ref().map(|hint| ("hint", hint.clone()));
             for (what, line) in cost.into_iter().chain(hint) {
                 text.push_str(&format!("\n  {what}: {line}"));

@@ -60,9 +60,7 @@ impl Destination {
         floors: &Floors,
         now_ms: u64,
     ) -> Result<Self, ProtocolError> {
-        let found = manifest
-            .fleet_at(fleet, floors, now_ms)
-            .map_err(ProtocolError::Manifest)?;
+        let found = manifest.fleet_at(fleet, floors, now_ms).map_err(ProtocolError::Manifest)?;
         if app.is_empty() || app.len() > caps::APP_LEN_MAX {
             return Err(ProtocolError::NoTicketKey);
         }
@@ -78,16 +76,12 @@ impl Destination {
         let nodes = found.nodes.iter().map(|node| {
             let identity = VerifyingKey::from_bytes(&node.identity_key.0)
                 .map_err(|_| ProtocolError::ManifestKey("identity_key"))?;
-            Ok(KnownNode {
-                id: node.id,
-                site: node.site.clone(),
-                identity,
-            })
+            Ok(KnownNode { id: node.id, site: node.site.clone(), identity })
         });
-        let keysets = found.keysets.iter().map(|keyset| KnownKeyset {
-            id: keyset.id,
-            server_key: keyset.server_key.0,
-        });
+        let keysets = found
+            .keysets
+            .iter()
+            .map(|keyset| KnownKeyset { id: keyset.id, server_key: keyset.server_key.0 });
         Ok(Self(Arc::new(Inner {
             digest: *manifest.digest(),
             namespace: manifest.namespace.clone(),

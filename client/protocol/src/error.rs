@@ -145,21 +145,13 @@ impl fmt::Display for ProtocolError {
             }
             Self::NoTicketKey => write!(f, "the manifest lists no gateway for this app"),
             Self::ManifestKey(field) => write!(f, "the manifest's {field} is not a key"),
-            Self::Length { got } => write!(
-                f,
-                "answer of {got} bytes, expected {}",
-                caps::RESPONSE_FRAME_LEN
-            ),
-            Self::Sealed => write!(
-                f,
-                "the answer does not open: damaged, or for another request"
-            ),
+            Self::Length { got } => {
+                write!(f, "answer of {got} bytes, expected {}", caps::RESPONSE_FRAME_LEN)
+            }
+            Self::Sealed => write!(f, "the answer does not open: damaged, or for another request"),
             Self::Encoding(error) => write!(f, "the answer is malformed: {error}"),
             Self::Unlisted { node } => {
-                write!(
-                    f,
-                    "answered by node {node}, which the manifest does not list"
-                )
+                write!(f, "answered by node {node}, which the manifest does not list")
             }
             Self::Signature { node } => write!(
                 f,
@@ -172,28 +164,15 @@ impl fmt::Display for ProtocolError {
             Self::OtherReceipt => write!(f, "the receipt is for another registration"),
             Self::ReleasedKey => write!(f, "the released key does not open under this session"),
             Self::WrappedKey => {
-                write!(
-                    f,
-                    "the stored key is not one that was wrapped under this password"
-                )
+                write!(f, "the stored key is not one that was wrapped under this password")
             }
             Self::Contradiction => {
-                write!(
-                    f,
-                    "the fleet's verdict on the password contradicts the exchange"
-                )
+                write!(f, "the fleet's verdict on the password contradicts the exchange")
             }
             Self::UnknownKeyset { got } => {
-                write!(
-                    f,
-                    "the fleet uses keyset {got}, which the manifest does not allow here"
-                )
+                write!(f, "the fleet uses keyset {got}, which the manifest does not allow here")
             }
-            Self::ServerKey {
-                keyset,
-                got,
-                expected,
-            } => {
+            Self::ServerKey { keyset, got, expected } => {
                 write!(f, "keyset {keyset}: the fleet used key ")?;
                 hex(f, got)?;
                 write!(f, ", the manifest lists ")?;

@@ -76,18 +76,11 @@ pub(crate) fn ask(
     let plaintext = Request::new(to.account, body)
         .to_plaintext()
         .map_err(|_| ProtocolError::Internal("request size"))?;
-    let scope = Scope {
-        manifest_digest: &to.digest,
-        fleet: &to.fleet,
-    };
+    let scope = Scope { manifest_digest: &to.digest, fleet: &to.fleet };
     let (bytes, opener) = seal_request(&scope, &to.public, &plaintext, seed)
         .map_err(|_| ProtocolError::Internal("seal"))?;
-    let awaiting = Awaiting {
-        destination: destination.clone(),
-        opener,
-        frame_digest: sha256(&bytes),
-        verb,
-    };
+    let awaiting =
+        Awaiting { destination: destination.clone(), opener, frame_digest: sha256(&bytes), verb };
     Ok((awaiting, OutgoingFrame { verb, bytes }))
 }
 
@@ -111,9 +104,7 @@ impl Awaiting {
             .nodes
             .iter()
             .find(|node| node.id == response.node)
-            .ok_or(ProtocolError::Unlisted {
-                node: response.node,
-            })?;
+            .ok_or(ProtocolError::Unlisted { node: response.node })?;
         let statement = response::statement(
             &to.digest,
             &to.fleet,
@@ -132,11 +123,9 @@ impl Awaiting {
             now_ms: response.now_ms,
         };
         match response.outcome {
-            Outcome::Refused { why, generation } => Err(ProtocolError::Refused {
-                why,
-                generation,
-                by,
-            }),
+            Outcome::Refused { why, generation } => {
+                Err(ProtocolError::Refused { why, generation, by })
+            }
             outcome => Ok((outcome, by)),
         }
     }

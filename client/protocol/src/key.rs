@@ -93,11 +93,7 @@ impl FreshAuthority {
         generation: u64,
         attempt: u64,
     ) -> Result<Self, ProtocolError> {
-        Ok(Self {
-            key: wrap::derive(session_key, FRESH_INFO)?,
-            generation,
-            attempt,
-        })
+        Ok(Self { key: wrap::derive(session_key, FRESH_INFO)?, generation, attempt })
     }
 
     /// The generation that was recovered.

@@ -23,11 +23,7 @@ struct Cost {
 }
 
 /// Version 1: RFC 9106's second recommendation, 64 MiB, 3 passes, 4 lanes.
-const COSTS: [Cost; 1] = [Cost {
-    memory_kib: 64 * 1_024,
-    passes: 3,
-    lanes: 4,
-}];
+const COSTS: [Cost; 1] = [Cost { memory_kib: 64 * 1_024, passes: 3, lanes: 4 }];
 
 /// A version between floor and ceiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,20 +74,13 @@ impl Stretch {
     /// Eight kibibytes and one pass, whatever the version says.
     #[cfg(feature = "danger_unstretched")]
     pub(crate) const fn danger_hardly(version: KsfVersion) -> Self {
-        Self {
-            version,
-            hardly: true,
-        }
+        Self { version, hardly: true }
     }
 
     fn cost(&self) -> Option<&'static Cost> {
         #[cfg(feature = "danger_unstretched")]
         if self.hardly {
-            return Some(&Cost {
-                memory_kib: 8,
-                passes: 1,
-                lanes: 1,
-            });
+            return Some(&Cost { memory_kib: 8, passes: 1, lanes: 1 });
         }
         self.version.cost()
     }

@@ -169,26 +169,13 @@ impl Recovery {
                 budget,
                 ..
             } => {
-                let opened = Opened {
-                    attempt,
-                    generation,
-                    keyset,
-                    ksf_version,
-                };
-                self.try_password(opened, &ke2, budget, by)
-                    .map(Started::Charged)
+                let opened = Opened { attempt, generation, keyset, ksf_version };
+                self.try_password(opened, &ke2, budget, by).map(Started::Charged)
             }
             response::Outcome::Wait { reason, budget } => Ok(Started::Wait { reason, budget, by }),
-            response::Outcome::RecoverFailed {
-                why,
-                budget,
-                destroyed,
-            } => Ok(Started::Failed(Failed {
-                why,
-                budget,
-                destroyed,
-                by,
-            })),
+            response::Outcome::RecoverFailed { why, budget, destroyed } => {
+                Ok(Started::Failed(Failed { why, budget, destroyed, by }))
+            }
             _ => Err(self.awaiting.mismatch()),
         }
     }
@@ -229,11 +216,7 @@ impl Recovery {
         Ok(Charged {
             frame,
             verdict: end.verdict(),
-            next: RecoveryFinish {
-                awaiting,
-                opened,
-                end,
-            },
+            next: RecoveryFinish { awaiting, opened, end },
             budget,
             by,
         })
@@ -259,17 +242,11 @@ impl Recovery {
         let client = binding::client_identity(&to.slot);
         let server = binding::server_identity(&to.namespace, opened.keyset);
         let context = binding::context(&to.fleet, to.epoch);
-        let identifiers = Identifiers {
-            client: Some(&client),
-            server: Some(&server),
-        };
+        let identifiers = Identifiers { client: Some(&client), server: Some(&server) };
         let parameters =
             ClientLoginFinishParameters::new(Some(&context), identifiers, Some(&stretch));
         let finished =
-            match self
-                .state
-                .clone()
-                .finish(entropy, self.password.as_bytes(), message, parameters)
+            match self.state.clone().finish(entropy, self.password.as_bytes(), message, parameters)
             {
                 Ok(finished) => finished,
                 Err(errors::ProtocolError::InvalidLoginError) => return Ok(None),
@@ -345,19 +322,8 @@ impl RecoveryFinish {
         }
         let (outcome, by) = verified?;
         match (outcome, &self.end) {
-            (
-                response::Outcome::Recovered {
-                    released_key,
-                    receipt,
-                },
-                End::Fits(secrets),
-            ) => {
-                let Opened {
-                    attempt,
-                    generation,
-                    keyset,
-                    ksf_version,
-                } = self.opened;
+            (response::Outcome::Recovered { released_key, receipt }, End::Fits(secrets)) => {
+                let Opened { attempt, generation, keyset, ksf_version } = self.opened;
                 if receipt.generation != generation {
                     return Err(ProtocolError::OtherReceipt);
                 }
@@ -386,25 +352,12 @@ impl RecoveryFinish {
             // A proved password that the fleet calls wrong, or the reverse, is not an outcome.
             (response::Outcome::Recovered { .. }, _)
             | (
-                response::Outcome::RecoverFailed {
-                    why: Failure::WrongPassword,
-                    ..
-                },
+                response::Outcome::RecoverFailed { why: Failure::WrongPassword, .. },
                 End::Fits(_),
             ) => Err(ProtocolError::Contradiction),
-            (
-                response::Outcome::RecoverFailed {
-                    why,
-                    budget,
-                    destroyed,
-                },
-                _,
-            ) => Ok(Outcome::Failed(Failed {
-                why,
-                budget,
-                destroyed,
-                by,
-            })),
+            (response::Outcome::RecoverFailed { why, budget, destroyed }, _) => {
+                Ok(Outcome::Failed(Failed { why, budget, destroyed, by }))
+            }
             _ => Err(self.awaiting.mismatch()),
         }
     }

@@ -89,14 +89,8 @@ impl Registration {
     /// [`ProtocolError`]; no record was changed.
     pub fn on_started(self, answer: &[u8]) -> Result<Offer, ProtocolError> {
         let (outcome, by) = self.awaiting.verify(answer)?;
-        let Outcome::RegisterStarted {
-            entry,
-            generation,
-            keyset,
-            response,
-            expires_ms,
-            occupied,
-        } = outcome
+        let Outcome::RegisterStarted { entry, generation, keyset, response, expires_ms, occupied } =
+            outcome
         else {
             return Err(self.awaiting.mismatch());
         };
@@ -127,11 +121,7 @@ impl Registration {
 
 fn server_key_of(response: &RegistrationResponse<Suite>) -> Result<[u8; 32], ProtocolError> {
     let bytes = response.serialize();
-    bytes
-        .as_slice()
-        .last_chunk()
-        .copied()
-        .ok_or(ProtocolError::OpaqueMessage)
+    bytes.as_slice().last_chunk().copied().ok_or(ProtocolError::OpaqueMessage)
 }
 
 /// A pending entry: what would be stored, before anything is.
@@ -176,23 +166,14 @@ impl Offer {
         self,
         authorisation: &Authorisation<'_>,
     ) -> Result<(RegistrationFinish, OutgoingFrame), ProtocolError> {
-        let Registration {
-            awaiting,
-            state,
-            password,
-            backup_key,
-            device,
-            later,
-        } = self.registration;
+        let Registration { awaiting, state, password, backup_key, device, later } =
+            self.registration;
         let mut entropy = Entropy::from_seed(*later);
         let destination = awaiting.destination();
         let to = destination.inner();
         let client = binding::client_identity(&to.slot);
         let server = binding::server_identity(&to.namespace, self.keyset);
-        let identifiers = Identifiers {
-            client: Some(&client),
-            server: Some(&server),
-        };
+        let identifiers = Identifiers { client: Some(&client), server: Some(&server) };
         let version = KsfVersion::CURRENT;
         let stretch = destination.stretch(version);
         let parameters = ClientRegistrationFinishParameters::new(identifiers, Some(&stretch));
@@ -216,16 +197,9 @@ impl Offer {
         };
         let digest = registration.digest();
         let authority = authority(destination, authorisation, digest)?;
-        let body = Body::RegisterFinish {
-            registration,
-            authority,
-        };
+        let body = Body::RegisterFinish { registration, authority };
         let (awaiting, frame) = ask(destination, body, entropy.draw())?;
-        let finish = RegistrationFinish {
-            awaiting,
-            digest,
-            generation: self.generation,
-        };
+        let finish = RegistrationFinish { awaiting, digest, generation: self.generation };
         Ok((finish, frame))
     }
 }
@@ -247,13 +221,9 @@ fn authority(
     };
     Ok(match authorisation {
         Authorisation::None => Authority::None {},
-        Authorisation::Device {
-            key,
-            generation,
-            counter,
-        } => Authority::Device {
-            auth: key.authorise(&scope(*generation, *counter)),
-        },
+        Authorisation::Device { key, generation, counter } => {
+            Authority::Device { auth: key.authorise(&scope(*generation, *counter)) }
+        }
         Authorisation::Fresh(fresh) => Authority::Fresh {
             generation: fresh.generation(),
             attempt: fresh.attempt(),

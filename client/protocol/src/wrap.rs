@@ -50,10 +50,7 @@ pub(crate) fn wrap(
     backup_key: &BackupKey,
 ) -> Result<Fixed<WRAPPED_KEY_LEN>, ProtocolError> {
     let key = derive(export_key, WRAP_INFO)?;
-    let payload = Payload {
-        msg: backup_key.as_bytes(),
-        aad: &place.aad(),
-    };
+    let payload = Payload { msg: backup_key.as_bytes(), aad: &place.aad() };
     let sealed = Aes256Gcm::new(&Array::from(*key))
         .encrypt(&Array::from(NONCE), payload)
         .map_err(|_| ProtocolError::Internal("AEAD"))?;

@@ -67,9 +67,8 @@ impl Scene {
         let (state, frame) =
             Recovery::start(&self.destination, &word(password), device, false, seed)
                 .expect("start");
-        let Started::Charged(charged) = state
-            .on_started(&self.vault.answer(frame.bytes()))
-            .expect("started")
+        let Started::Charged(charged) =
+            state.on_started(&self.vault.answer(frame.bytes())).expect("started")
         else {
             panic!("not charged");
         };
@@ -93,9 +92,7 @@ fn word(password: &str) -> Password {
 #[test]
 fn the_right_password_brings_the_key_back() {
     let mut scene = Scene::new();
-    scene
-        .register("correct horse", 7, &Authorisation::None)
-        .expect("registered");
+    scene.register("correct horse", 7, &Authorisation::None).expect("registered");
     let (key, _) = scene.recovered("correct horse");
     assert_eq!(key, BackupKey::from_bytes([7; 32]));
 }
@@ -103,9 +100,7 @@ fn the_right_password_brings_the_key_back() {
 #[test]
 fn a_wrong_password_is_known_before_the_answer_and_still_sent() {
     let mut scene = Scene::new();
-    scene
-        .register("correct horse", 7, &Authorisation::None)
-        .expect("registered");
+    scene.register("correct horse", 7, &Authorisation::None).expect("registered");
     let (verdict, outcome) = scene.recover("battery staple");
     assert_eq!(verdict, Verdict::Wrong);
     let Outcome::Failed(failed) = outcome else {
@@ -128,18 +123,11 @@ fn an_unknown_account_looks_the_same_until_the_signed_answer() {
 #[test]
 fn a_lost_first_answer_costs_nothing_more() {
     let mut scene = Scene::new();
-    scene
-        .register("correct horse", 7, &Authorisation::None)
-        .expect("registered");
+    scene.register("correct horse", 7, &Authorisation::None).expect("registered");
     let device = scene.device.public();
-    let (state, frame) = Recovery::start(
-        &scene.destination,
-        &word("correct horse"),
-        device,
-        false,
-        [9; 32],
-    )
-    .expect("start");
+    let (state, frame) =
+        Recovery::start(&scene.destination, &word("correct horse"), device, false, [9; 32])
+            .expect("start");
     let lost = scene.vault.answer(frame.bytes());
     let again = scene.vault.answer(frame.bytes());
     assert_ne!(lost, again);
@@ -176,62 +164,36 @@ fn every_frame_has_one_size_whatever_it_asks() {
         [2; 32],
     )
     .expect("start");
-    let offer = state
-        .on_started(&scene.vault.answer(start.bytes()))
-        .expect("offer");
+    let offer = state.on_started(&scene.vault.answer(start.bytes())).expect("offer");
     let (_, finish) = offer.finish(&Authorisation::None).expect("finish");
     for frame in [budget, start, finish] {
-        assert_eq!(
-            frame.bytes().len(),
-            strongroom_wire::caps::REQUEST_FRAME_LEN
-        );
+        assert_eq!(frame.bytes().len(), strongroom_wire::caps::REQUEST_FRAME_LEN);
     }
 }
 
 #[test]
 fn a_fresh_recovery_authorises_one_registration() {
     let mut scene = Scene::new();
-    scene
-        .register("correct horse", 7, &Authorisation::None)
-        .expect("registered");
+    scene.register("correct horse", 7, &Authorisation::None).expect("registered");
     let (_, fresh) = scene.recovered("correct horse");
     let generation = scene.register("new password", 8, &Authorisation::Fresh(&fresh));
     assert_eq!(generation, Ok(2));
-    assert_eq!(
-        scene.recovered("new password").0,
-        BackupKey::from_bytes([8; 32])
-    );
+    assert_eq!(scene.recovered("new password").0, BackupKey::from_bytes([8; 32]));
     let again = scene.register("third", 9, &Authorisation::Fresh(&fresh));
-    assert!(matches!(
-        again,
-        Err(ProtocolError::Refused {
-            why: Refusal::NotOwner,
-            ..
-        })
-    ));
+    assert!(matches!(again, Err(ProtocolError::Refused { why: Refusal::NotOwner, .. })));
 }
 
 #[test]
 fn an_enrolled_device_changes_the_password_and_nobody_else_does() {
     let mut scene = Scene::new();
-    scene
-        .register("correct horse", 7, &Authorisation::None)
-        .expect("registered");
+    scene.register("correct horse", 7, &Authorisation::None).expect("registered");
     let key = scene.device.clone();
-    let by_device = Authorisation::Device {
-        key: &key,
-        generation: 1,
-        counter: 1,
-    };
+    let by_device = Authorisation::Device { key: &key, generation: 1, counter: 1 };
     assert_eq!(scene.register("new password", 7, &by_device), Ok(2));
     scene.recovered("new password");
 
     let stranger = DeviceKey::from_seed(&[6; 32]);
-    let by_stranger = Authorisation::Device {
-        key: &stranger,
-        generation: 2,
-        counter: 9,
-    };
+    let by_stranger = Authorisation::Device { key: &stranger, generation: 2, counter: 9 };
     for authorisation in [&by_stranger, &Authorisation::None] {
         let refused = scene.register("stolen", 0, authorisation);
         let why = Refusal::NotOwner;
@@ -242,29 +204,19 @@ fn an_enrolled_device_changes_the_password_and_nobody_else_does() {
 #[test]
 fn the_owner_asks_adds_a_device_and_destroys() {
     let mut scene = Scene::new();
-    scene
-        .register("correct horse", 7, &Authorisation::None)
-        .expect("registered");
+    scene.register("correct horse", 7, &Authorisation::None).expect("registered");
     let to = scene.destination.clone();
     let first = scene.device.clone();
     let second = DeviceKey::from_seed(&[6; 32]);
-    let owner = |key, counter| owner::Owner {
-        key,
-        generation: 1,
-        counter,
-    };
+    let owner = |key, counter| owner::Owner { key, generation: 1, counter };
 
     let (ask, frame) =
         owner::EnrollDevice::ask(&to, &owner(&first, 1), second.public(), [1; 32]).expect("ask");
-    let (devices, _) = ask
-        .on_answer(&scene.vault.answer(frame.bytes()))
-        .expect("enrolled");
+    let (devices, _) = ask.on_answer(&scene.vault.answer(frame.bytes())).expect("enrolled");
     assert_eq!(devices, 2);
 
     let (ask, frame) = owner::Status::ask(&to, &owner(&second, 1), [2; 32]).expect("ask");
-    let (status, by) = ask
-        .on_answer(&scene.vault.answer(frame.bytes()))
-        .expect("status");
+    let (status, by) = ask.on_answer(&scene.vault.answer(frame.bytes())).expect("status");
     assert_eq!((status.generation, status.devices, by.node), (1, 2, 1));
     // The same command again is a replay.
     let replayed = ask.on_answer(&scene.vault.answer(frame.bytes()));
@@ -272,16 +224,12 @@ fn the_owner_asks_adds_a_device_and_destroys() {
     assert!(matches!(replayed, Err(ProtocolError::Refused { why: got, .. }) if got == why));
 
     let (ask, frame) = owner::Destroy::ask(&to, &owner(&first, 2), [3; 32]).expect("ask");
-    let (generation, _) = ask
-        .on_answer(&scene.vault.answer(frame.bytes()))
-        .expect("destroyed");
+    let (generation, _) = ask.on_answer(&scene.vault.answer(frame.bytes())).expect("destroyed");
     assert_eq!(generation, 1);
     let (_, outcome) = scene.recover("correct horse");
     assert!(matches!(outcome, Outcome::Failed(failed) if failed.why == Failure::NoRecord));
 
     let (ask, frame) = owner::AskBudget::ask(&to, [4; 32]).expect("ask");
-    let (budget, _) = ask
-        .on_answer(&scene.vault.answer(frame.bytes()))
-        .expect("budget");
+    let (budget, _) = ask.on_answer(&scene.vault.answer(frame.bytes())).expect("budget");
     assert_eq!(budget.row_left, 10);
 }

@@ -74,28 +74,17 @@ fn recover(vault: &mut MiniVault, to: &Destination) -> Result<Outcome, ProtocolE
 fn refusal_of(lie: impl FnOnce(&mut Lies)) -> ProtocolError {
     let (mut vault, to) = enrolled();
     lie(&mut vault.lies);
-    charged(&mut vault, &to)
-        .err()
-        .expect("the lie was believed")
+    charged(&mut vault, &to).err().expect("the lie was believed")
 }
 
 fn outcome(change: impl FnMut(&mut response::Outcome) + Send + 'static) -> Lies {
-    Lies {
-        outcome: Some(Box::new(change)),
-        ..Lies::default()
-    }
+    Lies { outcome: Some(Box::new(change)), ..Lies::default() }
 }
 
 /// Changes KE2 and what comes before it in a recovery's first answer.
 fn ke2(mut change: impl FnMut(&mut [u8; 320], &mut u32, &mut u16) + Send + 'static) -> Lies {
     outcome(move |outcome| {
-        if let response::Outcome::RecoverStarted {
-            ke2,
-            keyset,
-            ksf_version,
-            ..
-        } = outcome
-        {
+        if let response::Outcome::RecoverStarted { ke2, keyset, ksf_version, .. } = outcome {
             change(&mut ke2.0, keyset, ksf_version);
         }
     })
@@ -128,10 +117,7 @@ fn an_answer_for_another_request_does_not_open() {
     let (first, frame) = begin(&to, 2);
     let (_, other) = begin(&to, 3);
     let replayed = vault.answer(other.bytes());
-    assert_eq!(
-        first.on_started(&replayed).err(),
-        Some(ProtocolError::Sealed)
-    );
+    assert_eq!(first.on_started(&replayed).err(), Some(ProtocolError::Sealed));
     assert_ne!(frame, other);
 }
 
@@ -178,11 +164,7 @@ fn an_answer_of_another_size_is_refused() {
 
 #[test]
 fn an_answer_to_another_verb_is_refused() {
-    let budget = Budget {
-        row_left: 10,
-        year_left: 40,
-        next_ms: 0,
-    };
+    let budget = Budget { row_left: 10, year_left: 40, next_ms: 0 };
     let error = refusal_of(|lies| {
         *lies = outcome(move |outcome| *outcome = response::Outcome::BudgetIs { budget });
     });
@@ -241,22 +223,13 @@ fn an_impostors_record_for_the_right_password_gets_no_ke3() {
     assert!(matches!(error, ProtocolError::ServerKey { keyset: 2, .. }));
     // What was sent instead of KE3 proves nothing, even to the impostor.
     let answer = vault.answer(charged.frame.bytes());
-    assert_eq!(
-        charged.next.on_finished(&answer).expect_err("aborted"),
-        *error
-    );
-    assert_ne!(
-        real.keypair().public(),
-        vault.fleet.setup(2).keypair().public()
-    );
+    assert_eq!(charged.next.on_finished(&answer).expect_err("aborted"), *error);
+    assert_ne!(real.keypair().public(), vault.fleet.setup(2).keypair().public());
 }
 
 #[test]
 fn ke2_for_another_slot_or_keyset_is_a_wrong_password_to_the_device() {
-    let lies = Lies {
-        slot: Some(Slot(Fixed([8; 32]))),
-        ..Lies::default()
-    };
+    let lies = Lies { slot: Some(Slot(Fixed([8; 32]))), ..Lies::default() };
     assert_eq!(verdict_of(lies), Verdict::Wrong);
     assert_eq!(verdict_of(ke2(|_, keyset, _| *keyset = 1)), Verdict::Wrong);
     let unknown = Verdict::Refused(ProtocolError::UnknownKeyset { got: 7 });
@@ -345,19 +318,12 @@ fn a_verdict_that_contradicts_the_exchange_is_not_believed() {
     vault.lies = outcome(|outcome| {
         *outcome = response::Outcome::RecoverFailed {
             why: Failure::WrongPassword,
-            budget: Budget {
-                row_left: 0,
-                year_left: 0,
-                next_ms: 0,
-            },
+            budget: Budget { row_left: 0, year_left: 0, next_ms: 0 },
             destroyed: Some(1),
         };
     });
     let answer = vault.answer(charged.frame.bytes());
-    let error = charged
-        .next
-        .on_finished(&answer)
-        .expect_err("the password was right");
+    let error = charged.next.on_finished(&answer).expect_err("the password was right");
     assert_eq!(error, ProtocolError::Contradiction);
 }
 

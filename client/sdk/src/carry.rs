@@ -19,11 +19,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(20),
-            one_try: Duration::from_secs(10),
-            tries: 5,
-        }
+        Self { deadline: Duration::from_secs(20), one_try: Duration::from_secs(10), tries: 5 }
     }
 }
 
@@ -68,10 +64,7 @@ pub(crate) async fn carry<T: Transport>(
         let tried = timeout(patience.one_try.min(left), transport.carry(frame)).await;
         let last = match tried {
             Ok(Ok(answer)) => {
-                return Ok(Carried {
-                    answer,
-                    repeated: may_have_arrived,
-                });
+                return Ok(Carried { answer, repeated: may_have_arrived });
             }
             Ok(Err(error)) => error,
             Err(_) => too_late(),
@@ -87,11 +80,7 @@ pub(crate) async fn carry<T: Transport>(
         match wait.filter(goes_on) {
             Some(wait) => sleep(wait).await,
             None => {
-                return Err(Unavailable {
-                    last,
-                    may_have_arrived,
-                    tries,
-                });
+                return Err(Unavailable { last, may_have_arrived, tries });
             }
         }
     }

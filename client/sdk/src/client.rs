@@ -25,12 +25,7 @@ pub struct StrongroomClient<T: Transport = Http> {
 impl<T: Transport> StrongroomClient<T> {
     /// A client that has tried nothing yet.
     pub fn new(destination: Destination, transport: T) -> Self {
-        Self {
-            destination,
-            transport,
-            patience: Patience::default(),
-            session: Session::new(),
-        }
+        Self { destination, transport, patience: Patience::default(), session: Session::new() }
     }
 
     /// Changes how long it tries.
@@ -83,19 +78,11 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     pub(crate) fn start() -> Self {
-        Self {
-            begun: Instant::now(),
-            network: Duration::ZERO,
-            argon2: Duration::ZERO,
-        }
+        Self { begun: Instant::now(), network: Duration::ZERO, argon2: Duration::ZERO }
     }
 
     pub(crate) fn read(&self) -> Timings {
-        Timings {
-            argon2: self.argon2,
-            network: self.network,
-            total: self.begun.elapsed(),
-        }
+        Timings { argon2: self.argon2, network: self.network, total: self.begun.elapsed() }
     }
 
     /// Runs what stretches a password where it does not hold up other futures. `cost` is what was

@@ -37,15 +37,9 @@ impl Authority {
     fn borrowed(&self) -> Authorisation<'_> {
         match self {
             Self::None => Authorisation::None,
-            Self::Device {
-                key,
-                generation,
-                counter,
-            } => Authorisation::Device {
-                key,
-                generation: *generation,
-                counter: *counter,
-            },
+            Self::Device { key, generation, counter } => {
+                Authorisation::Device { key, generation: *generation, counter: *counter }
+            }
             Self::Fresh(fresh) => Authorisation::Fresh(fresh),
         }
     }
@@ -113,10 +107,7 @@ impl<T: Transport> StrongroomClient<T> {
         if let Some((of, doubt)) = self.session.doubt()
             && of == mark
         {
-            return Err(SdkError::ReceiptMissing {
-                generation: doubt.generation,
-                last: None,
-            });
+            return Err(SdkError::ReceiptMissing { generation: doubt.generation, last: None });
         }
         let to = &self.destination;
         let device = device.public();
@@ -139,22 +130,13 @@ impl<T: Transport> StrongroomClient<T> {
         enrolment: Enrolment,
         authority: &Authority,
     ) -> Result<Enrolled, SdkError> {
-        let Enrolment {
-            offer,
-            mark,
-            mut spent,
-        } = enrolment;
+        let Enrolment { offer, mark, mut spent } = enrolment;
         let generation = offer.generation();
         let authority = authority.clone();
-        let finished: Result<(RegistrationFinish, _), ProtocolError> = spent
-            .stretch(Cost::None, move || offer.finish(&authority.borrowed()))
-            .await?;
+        let finished: Result<(RegistrationFinish, _), ProtocolError> =
+            spent.stretch(Cost::None, move || offer.finish(&authority.borrowed())).await?;
         let (finish, frame) = finished.map_err(free)?;
-        let doubt = Arc::new(Doubt {
-            finish,
-            frame,
-            generation,
-        });
+        let doubt = Arc::new(Doubt { finish, frame, generation });
         // From here on a dropped future leaves the doubt behind, not silence.
         self.session.set_doubt(mark, doubt.clone());
         self.ask_receipt(&doubt, &mut spent).await

@@ -117,9 +117,7 @@ impl SdkError {
     pub fn cost(&self) -> Cost {
         match self {
             Self::WrongPassword { .. } | Self::Closed { .. } => Cost::Charged,
-            Self::Locked {
-                by_this_attempt, ..
-            } => match by_this_attempt {
+            Self::Locked { by_this_attempt, .. } => match by_this_attempt {
                 Some(true) => Cost::Charged,
                 Some(false) => Cost::None,
                 None => Cost::Unknown,
@@ -168,10 +166,9 @@ impl fmt::Display for SdkError {
             Self::RefusedBefore => {
                 write!(f, "this password was refused before; it was not sent again")
             }
-            Self::Locked { .. } => write!(
-                f,
-                "locked: the backup key was destroyed after too many wrong passwords"
-            ),
+            Self::Locked { .. } => {
+                write!(f, "locked: the backup key was destroyed after too many wrong passwords")
+            }
             Self::NoRecord { .. } => write!(f, "no backup key is stored for this account"),
             Self::Wait { reason, .. } => f.write_str(match reason {
                 WaitReason::Row => "too early: the next attempt has to wait",
@@ -190,10 +187,7 @@ impl fmt::Display for SdkError {
                 write!(f, "another device owns the backup key of this account")
             }
             Self::ReceiptMissing { generation, last } => {
-                write!(
-                    f,
-                    "no receipt: it is not known whether generation {generation} is stored"
-                )?;
+                write!(f, "no receipt: it is not known whether generation {generation} is stored")?;
                 match last {
                     Some(last) => write!(f, " ({last})"),
                     None => Ok(()),

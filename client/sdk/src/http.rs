@@ -66,21 +66,14 @@ impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => {
-                write!(
-                    f,
-                    "not a gateway's address: {address:?}, expected https://HOST"
-                )
+                write!(f, "not a gateway's address: {address:?}, expected https://HOST")
             }
             Self::PlainToOthers { host } => {
-                write!(
-                    f,
-                    "plain http to {host}, expected https (http only on this machine)"
-                )
+                write!(f, "plain http to {host}, expected https (http only on this machine)")
             }
-            Self::NoTls => write!(
-                f,
-                "this build has no https; it was made without the feature `tls`"
-            ),
+            Self::NoTls => {
+                write!(f, "this build has no https; it was made without the feature `tls`")
+            }
             Self::Token => write!(f, "the token holds characters that a header cannot carry"),
             Self::Roots(why) => write!(f, "cannot read the system's trusted certificates: {why}"),
         }
@@ -171,9 +164,7 @@ impl Transport for Http {
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http")
-            .field("base", &self.base)
-            .finish_non_exhaustive()
+        f.debug_struct("Http").field("base", &self.base).finish_non_exhaustive()
     }
 }
 
@@ -187,13 +178,7 @@ fn cause(error: &dyn std::error::Error) -> String {
 }
 
 fn unsent(code: CarryCode, detail: String, retry: Retry) -> CarryError {
-    CarryError {
-        code,
-        detail,
-        may_have_arrived: false,
-        retry,
-        request_id: None,
-    }
+    CarryError { code, detail, may_have_arrived: false, retry, request_id: None }
 }
 
 fn broken(detail: String) -> CarryError {
@@ -253,17 +238,11 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_this_machine_only() {
-        for good in [
-            "http://127.0.0.1:8080",
-            "http://localhost:1/",
-            "http://[::1]:9",
-        ] {
+        for good in ["http://127.0.0.1:8080", "http://localhost:1/", "http://[::1]:9"] {
             assert_eq!(refused(good), None, "{good}");
         }
         for host in ["example.com", "10.0.0.1", "localhost.example.com"] {
-            let expected = HttpError::PlainToOthers {
-                host: host.to_owned(),
-            };
+            let expected = HttpError::PlainToOthers { host: host.to_owned() };
             assert_eq!(refused(&format!("http://{host}:80")), Some(expected));
         }
     }
@@ -271,10 +250,7 @@ mod tests {
     #[test]
     fn an_address_needs_a_scheme_and_a_host() {
         for address in ["", "gateway.example", "ftp://127.0.0.1", "/v1", "http://"] {
-            assert!(
-                matches!(refused(address), Some(HttpError::Address(_))),
-                "{address}"
-            );
+            assert!(matches!(refused(address), Some(HttpError::Address(_))), "{address}");
         }
     }
 
@@ -282,9 +258,6 @@ mod tests {
     fn a_token_is_not_shown_and_not_split_over_headers() {
         let token = Token::new("secret\r\nX-Evil: 1");
         assert!(!format!("{token:?}").contains("secret"));
-        assert_eq!(
-            Http::new("http://127.0.0.1", &token).err(),
-            Some(HttpError::Token)
-        );
+        assert_eq!(Http::new("http://127.0.0.1", &token).err(), Some(HttpError::Token));
     }
 }

@@ -27,11 +27,7 @@ pub struct Owner {
 
 impl Owner {
     fn with(&self, counter: u64) -> owner::Owner<'_> {
-        owner::Owner {
-            key: &self.key,
-            generation: self.generation,
-            counter,
-        }
+        owner::Owner { key: &self.key, generation: self.generation, counter }
     }
 }
 
@@ -74,16 +70,13 @@ impl<T: Transport> StrongroomClient<T> {
                 Ok((status, by)) => {
                     self.session.note(status.budget);
                     let timings = spent.read();
-                    return Ok(StatusAnswer {
-                        status,
-                        by,
-                        timings,
-                    });
+                    return Ok(StatusAnswer { status, by, timings });
                 }
-                Err(ProtocolError::Refused {
-                    why: Refusal::Replayed,
-                    ..
-                }) if repeated && counter == owner.counter => counter = counter.saturating_add(1),
+                Err(ProtocolError::Refused { why: Refusal::Replayed, .. })
+                    if repeated && counter == owner.counter =>
+                {
+                    counter = counter.saturating_add(1)
+                }
                 Err(error) => return Err(free(error)),
             }
         }
@@ -100,20 +93,10 @@ impl<T: Transport> StrongroomClient<T> {
             owner::Destroy::ask(to, &owner.with(owner.counter), random()?).map_err(free)?;
         let (answer, repeated) = self.command(&frame, &mut spent).await?;
         match ask.on_answer(&answer) {
-            Ok((generation, by)) => Ok(Destroyed {
-                generation,
-                found_gone: false,
-                by,
-            }),
-            Err(ProtocolError::Refused {
-                why: Refusal::NoRecord,
-                by,
-                ..
-            }) if repeated => Ok(Destroyed {
-                generation: owner.generation,
-                found_gone: true,
-                by,
-            }),
+            Ok((generation, by)) => Ok(Destroyed { generation, found_gone: false, by }),
+            Err(ProtocolError::Refused { why: Refusal::NoRecord, by, .. }) if repeated => {
+                Ok(Destroyed { generation: owner.generation, found_gone: true, by })
+            }
             Err(error) => Err(free(error)),
         }
     }
@@ -136,10 +119,11 @@ impl<T: Transport> StrongroomClient<T> {
             let (answer, repeated) = self.command(&frame, &mut spent).await?;
             match ask.on_answer(&answer) {
                 // A key that is there already is not added twice, so asking again is harmless.
-                Err(ProtocolError::Refused {
-                    why: Refusal::Replayed,
-                    ..
-                }) if repeated && counter == owner.counter => counter = counter.saturating_add(1),
+                Err(ProtocolError::Refused { why: Refusal::Replayed, .. })
+                    if repeated && counter == owner.counter =>
+                {
+                    counter = counter.saturating_add(1)
+                }
                 answered => return answered.map_err(free),
             }
         }

@@ -36,10 +36,7 @@ pub(crate) fn read(status: u16, body: &[u8]) -> CarryError {
         "timeout" => CarryCode::Timeout,
         _ => of_status(status),
     };
-    let wait = document
-        .retry_after_ms
-        .map_or(WAIT, Duration::from_millis)
-        .min(WAIT_MAX);
+    let wait = document.retry_after_ms.map_or(WAIT, Duration::from_millis).min(WAIT_MAX);
     let retry = match document.retry.as_str() {
         "never" => Retry::Never,
         "now" => Retry::Now,
@@ -76,10 +73,7 @@ const fn of_status(status: u16) -> CarryCode {
 
 /// Text that a terminal shows and does not obey.
 fn plain(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(DETAIL_LEN_MAX)
-        .collect()
+    text.chars().filter(|c| !c.is_control()).take(DETAIL_LEN_MAX).collect()
 }
 
 #[cfg(test)]

@@ -93,17 +93,11 @@ impl<T: Transport> StrongroomClient<T> {
         spent: &mut Stopwatch,
     ) -> Result<Arc<Charged>, SdkError> {
         let carried = self.carry(&started.1, spent).await.map_err(|tried| {
-            let cost = if tried.may_have_arrived {
-                Cost::Unknown
-            } else {
-                Cost::None
-            };
+            let cost = if tried.may_have_arrived { Cost::Unknown } else { Cost::None };
             SdkError::Unavailable { tried, cost }
         })?;
         let answer = carried.answer;
-        let outcome = spent
-            .stretch(Cost::Unknown, move || started.0.on_started(&answer))
-            .await?;
+        let outcome = spent.stretch(Cost::Unknown, move || started.0.on_started(&answer)).await?;
         match outcome {
             Ok(Started::Charged(charged)) => {
                 let charged = Arc::new(charged);
@@ -125,10 +119,7 @@ impl<T: Transport> StrongroomClient<T> {
                 Err(free(error))
             }
             // Somebody changed the answer, or made one up. The frame may be carried again.
-            Err(error) => Err(SdkError::Protocol {
-                error,
-                cost: Cost::Unknown,
-            }),
+            Err(error) => Err(SdkError::Protocol { error, cost: Cost::Unknown }),
         }
     }
 
@@ -138,10 +129,7 @@ impl<T: Transport> StrongroomClient<T> {
         charged: &Arc<Charged>,
         spent: &mut Stopwatch,
     ) -> Result<RecoveredKey, SdkError> {
-        let charge = |error| SdkError::Protocol {
-            error,
-            cost: Cost::Charged,
-        };
+        let charge = |error| SdkError::Protocol { error, cost: Cost::Charged };
         let carried = self.carry(&charged.frame, spent).await;
         let outcome = match (&charged.verdict, carried) {
             (Verdict::Refused(error), _) => {
@@ -198,12 +186,7 @@ impl<T: Transport> StrongroomClient<T> {
     }
 
     fn failed(&self, mark: Mark, failed: Failed) -> SdkError {
-        let Failed {
-            why,
-            budget,
-            destroyed,
-            by,
-        } = failed;
+        let Failed { why, budget, destroyed, by } = failed;
         self.session.note(budget);
         match why {
             Failure::WrongPassword => {
@@ -211,11 +194,7 @@ impl<T: Transport> StrongroomClient<T> {
                 SdkError::WrongPassword { budget, by }
             }
             Failure::NoRecord => SdkError::NoRecord { by },
-            Failure::Locked => SdkError::Locked {
-                destroyed,
-                by_this_attempt: None,
-                by,
-            },
+            Failure::Locked => SdkError::Locked { destroyed, by_this_attempt: None, by },
             Failure::Closed => SdkError::Closed { budget, by },
         }
     }
@@ -223,8 +202,5 @@ impl<T: Transport> StrongroomClient<T> {
 
 /// An error that cost nothing.
 pub(crate) fn free(error: ProtocolError) -> SdkError {
-    SdkError::Protocol {
-        error,
-        cost: Cost::None,
-    }
+    SdkError::Protocol { error, cost: Cost::None }
 }

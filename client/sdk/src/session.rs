@@ -46,10 +46,7 @@ impl Session {
         let mut key = [0; 32];
         // Without randomness marks are unkeyed, which matters only to who reads this memory.
         let _ = getrandom::fill(&mut key);
-        Self {
-            key,
-            state: Mutex::default(),
-        }
+        Self { key, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -66,10 +66,7 @@ async fn a_frame_goes_to_the_verbs_address_with_the_token() {
     assert_eq!(http.carry(&frame).await.expect("answer"), answer);
     let asked = task.await.expect("served");
     let text = String::from_utf8_lossy(&asked);
-    assert!(
-        text.starts_with("POST /app/v1/requests/budget HTTP/1.1\r\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("POST /app/v1/requests/budget HTTP/1.1\r\n"), "{text}");
     assert!(text.contains("authorization: Bearer t0ken\r\n"));
     assert!(asked.ends_with(frame.bytes()));
 }
@@ -78,12 +75,8 @@ async fn a_frame_goes_to_the_verbs_address_with_the_token() {
 async fn a_problem_document_says_what_to_do() {
     let body = br#"{"type":"about:blank","title":"no quorum","status":503,"code":"no_quorum",
         "detail":"3 of 7 nodes answered, 4 are needed","retry":"after","cost":"none","request_id":"r-1"}"#;
-    let (address, _task) = serve(reply(
-        "503 Service Unavailable",
-        "application/problem+json",
-        body,
-    ))
-    .await;
+    let (address, _task) =
+        serve(reply("503 Service Unavailable", "application/problem+json", body)).await;
     let http = Http::new(&address, &Token::new("t")).expect("http");
     let error = http.carry(&frame()).await.expect_err("a problem");
     assert_eq!(error.code, CarryCode::NoQuorum);
@@ -101,12 +94,7 @@ async fn answers_of_another_size_or_without_end_are_not_taken() {
     }
     let (address, _task) = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".to_vec()).await;
     let http = Http::new(&address, &Token::new("t")).expect("http");
-    assert!(
-        http.carry(&frame())
-            .await
-            .expect_err("broke off")
-            .may_have_arrived
-    );
+    assert!(http.carry(&frame()).await.expect_err("broke off").may_have_arrived);
 }
 
 #[tokio::test]

@@ -112,15 +112,9 @@ fn scene(tries: u32) -> (StrongroomClient<Road>, Road, Slot) {
     let to = Destination::new(&vault.fleet.manifest, FLEET, APP, &account, &floors, NOW_MS);
     let to = to.expect("destination");
     let slot = *to.slot();
-    let road = Road(Arc::new(Mutex::new(Inner {
-        vault,
-        fates: VecDeque::new(),
-        verbs: Vec::new(),
-    })));
-    let patience = Patience {
-        tries,
-        ..Patience::default()
-    };
+    let road =
+        Road(Arc::new(Mutex::new(Inner { vault, fates: VecDeque::new(), verbs: Vec::new() })));
+    let patience = Patience { tries, ..Patience::default() };
     let client = StrongroomClient::new(to, road.clone()).with_patience(patience);
     (client, road, slot)
 }
@@ -128,10 +122,7 @@ fn scene(tries: u32) -> (StrongroomClient<Road>, Road, Slot) {
 async fn enrolled(tries: u32) -> (StrongroomClient<Road>, Road, Slot) {
     let (client, road, slot) = scene(tries);
     let stop = IfOccupied::Stop;
-    client
-        .enroll(&word("correct horse"), &key(), &device(), &stop)
-        .await
-        .expect("enrolled");
+    client.enroll(&word("correct horse"), &key(), &device(), &stop).await.expect("enrolled");
     (client, road, slot)
 }
 
@@ -172,18 +163,13 @@ async fn a_dropped_recovery_goes_on_with_the_same_attempt() {
     road.fates(&[Fate::Hangs]);
     let password = word("correct horse");
     let device = device();
-    let dropped = tokio::time::timeout(
-        Duration::from_secs(1),
-        client.recover(&password, &device, false),
-    );
+    let dropped =
+        tokio::time::timeout(Duration::from_secs(1), client.recover(&password, &device, false));
     assert!(dropped.await.is_err());
     assert_eq!(road.failures(&slot), 1);
     let wrong_first = road.inner(|inner| inner.verbs.len());
     assert_eq!(wrong_first, 1);
-    client
-        .recover(&password, &device, false)
-        .await
-        .expect("recovered");
+    client.recover(&password, &device, false).await.expect("recovered");
     let failures = road.inner(|inner| inner.vault.slots.states[&slot].failures);
     assert_eq!(failures, 0);
 }
@@ -192,10 +178,7 @@ async fn a_dropped_recovery_goes_on_with_the_same_attempt() {
 async fn what_never_left_costs_nothing() {
     let (client, road, slot) = enrolled(2).await;
     road.fates(&[Fate::NotSent, Fate::NotSent]);
-    let error = client
-        .recover(&word("x"), &device(), false)
-        .await
-        .expect_err("not sent");
+    let error = client.recover(&word("x"), &device(), false).await.expect_err("not sent");
     assert_eq!((error.cost(), error.name()), (Cost::None, "unreachable"));
     assert_eq!(road.failures(&slot), 0);
 }
@@ -210,10 +193,7 @@ async fn a_refused_password_is_not_sent_again_in_this_session() {
     assert_eq!(again.expect_err("refused"), SdkError::RefusedBefore);
     assert_eq!(road.failures(&slot), 1);
     assert_eq!(road.verbs().len(), 2);
-    client
-        .recover(&word("correct horse"), &device(), false)
-        .await
-        .expect("recovered");
+    client.recover(&word("correct horse"), &device(), false).await.expect("recovered");
 }
 
 #[tokio::test]
@@ -232,25 +212,12 @@ async fn a_registration_without_a_receipt_is_not_repeated_but_asked_about() {
     road.fates(&[Fate::Answered, Fate::AnswerLost]);
     let error = client.enroll(&password, &key(), &device(), &stop).await;
     let error = error.expect_err("no receipt");
-    assert!(matches!(
-        error,
-        SdkError::ReceiptMissing {
-            generation: 1,
-            last: Some(_)
-        }
-    ));
+    assert!(matches!(error, SdkError::ReceiptMissing { generation: 1, last: Some(_) }));
     let again = client.enroll(&password, &key(), &device(), &stop).await;
-    assert!(matches!(
-        again,
-        Err(SdkError::ReceiptMissing { last: None, .. })
-    ));
+    assert!(matches!(again, Err(SdkError::ReceiptMissing { last: None, .. })));
     assert_eq!(road.verbs(), [Verb::RegisterStart, Verb::RegisterFinish]);
 
-    let receipt = client
-        .receipt()
-        .await
-        .expect("answered")
-        .expect("missing until now");
+    let receipt = client.receipt().await.expect("answered").expect("missing until now");
     assert_eq!(receipt.receipt.generation, 1);
     assert_eq!(client.receipt().await.expect("nothing to ask"), None);
     let stored = road.inner(|inner| inner.vault.slots.states[&slot].record.is_some());
@@ -262,19 +229,14 @@ async fn an_occupied_account_is_not_replaced_by_itself() {
     let (client, _, _) = enrolled(5).await;
     let other = DeviceKey::from_seed(&[6; 32]);
     let stop = IfOccupied::Stop;
-    let error = client
-        .enroll(&word("mine now"), &key(), &other, &stop)
-        .await;
+    let error = client.enroll(&word("mine now"), &key(), &other, &stop).await;
     assert_eq!(error.expect_err("occupied").name(), "occupied");
 }
 
 #[tokio::test]
 async fn the_password_changes_with_a_fresh_recovery() {
     let (client, _, _) = enrolled(5).await;
-    let back = client
-        .recover(&word("correct horse"), &device(), false)
-        .await
-        .expect("recovered");
+    let back = client.recover(&word("correct horse"), &device(), false).await.expect("recovered");
     assert!(back.timings.argon2 > Duration::ZERO);
     assert!(back.timings.total >= back.timings.argon2 + back.timings.network);
     let fresh = Authority::Fresh(back.fresh);
@@ -283,39 +245,25 @@ async fn the_password_changes_with_a_fresh_recovery() {
         .await
         .expect("changed");
     assert_eq!(changed.receipt.destroyed, Some(1));
-    client
-        .recover(&word("new one"), &device(), false)
-        .await
-        .expect("recovered");
-    let old = client
-        .recover(&word("correct horse"), &device(), false)
-        .await;
+    client.recover(&word("new one"), &device(), false).await.expect("recovered");
+    let old = client.recover(&word("correct horse"), &device(), false).await;
     assert!(matches!(old, Err(SdkError::WrongPassword { .. })));
 }
 
 #[tokio::test]
 async fn owners_commands_survive_a_lost_answer() {
     let (client, road, _) = enrolled(5).await;
-    let owner = |counter| Owner {
-        key: device(),
-        generation: 1,
-        counter,
-    };
+    let owner = |counter| Owner { key: device(), generation: 1, counter };
     road.fates(&[Fate::AnswerLost]);
     let status = client.status(&owner(1)).await.expect("status").status;
     assert_eq!((status.generation, status.devices), (1, 1));
-    let (devices, _) = client
-        .enroll_device(&owner(3), [9; 32])
-        .await
-        .expect("added");
+    let (devices, _) = client.enroll_device(&owner(3), [9; 32]).await.expect("added");
     assert_eq!(devices, 2);
     assert_eq!(client.budget().await.expect("budget").0.row_left, 10);
     road.fates(&[Fate::AnswerLost]);
     let gone = client.destroy(&owner(5)).await.expect("destroyed");
     assert!(gone.found_gone);
-    let none = client
-        .recover(&word("correct horse"), &device(), false)
-        .await;
+    let none = client.recover(&word("correct horse"), &device(), false).await;
     assert!(matches!(none, Err(SdkError::NoRecord { .. })));
 }
 
@@ -323,14 +271,9 @@ async fn owners_commands_survive_a_lost_answer() {
 async fn the_tenth_wrong_password_locks_and_says_so() {
     let (client, _, _) = enrolled(5).await;
     for n in 0..9 {
-        let error = client
-            .recover(&word(&format!("wrong {n}")), &device(), false)
-            .await;
+        let error = client.recover(&word(&format!("wrong {n}")), &device(), false).await;
         assert_eq!(error.expect_err("wrong").name(), "wrong_password");
     }
-    let last = client
-        .recover(&word("wrong 9"), &device(), false)
-        .await
-        .expect_err("locked");
+    let last = client.recover(&word("wrong 9"), &device(), false).await.expect_err("locked");
     assert_eq!((last.name(), last.cost()), ("locked", Cost::Charged));
 }

@@ -31,15 +31,9 @@ pub(crate) async fn run(cx: &Context, args: &ChangeArgs) -> Result<(), Failure> 
         .begin_enroll(&password, &backup_key, &key)
         .await
         .map_err(|e| connection.failure(&e))?;
-    let authority = Authority::Device {
-        key,
-        generation: device.generation,
-        counter: device.take_counters(),
-    };
-    device.pending = Some(Pending {
-        generation: enrolment.generation(),
-        effective_ms: None,
-    });
+    let authority =
+        Authority::Device { key, generation: device.generation, counter: device.take_counters() };
+    device.pending = Some(Pending { generation: enrolment.generation(), effective_ms: None });
     cx.home.save(&device, &held)?;
     let changed = match client.finish_enroll(enrolment, &authority).await {
         Ok(changed) => changed,

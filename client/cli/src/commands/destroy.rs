@@ -24,11 +24,9 @@ pub(crate) async fn run(cx: &Context, args: &DestroyArgs) -> Result<(), Failure>
         );
         match password::ask(&question) {
             None => {
-                return Err(
-                    Failure::usage("nobody to ask: standard input is not a terminal")
-                        .hint("--yes destroys without asking")
-                        .free(),
-                );
+                return Err(Failure::usage("nobody to ask: standard input is not a terminal")
+                    .hint("--yes destroys without asking")
+                    .free());
             }
             Some(answer) if answer == account => {}
             Some(_) => return Err(Failure::declined()),
@@ -37,19 +35,11 @@ pub(crate) async fn run(cx: &Context, args: &DestroyArgs) -> Result<(), Failure>
     let generation = device.generation;
     let owner = owner(&mut device, generation)?;
     cx.home.save(&device, &held)?;
-    let gone = connection
-        .client
-        .destroy(&owner)
-        .await
-        .map_err(|e| connection.failure(&e))?;
+    let gone = connection.client.destroy(&owner).await.map_err(|e| connection.failure(&e))?;
     device.generation = 0;
     device.pending = None;
     cx.home.save(&device, &held)?;
-    let how = if gone.found_gone {
-        "nothing is stored any more"
-    } else {
-        "destroyed"
-    };
+    let how = if gone.found_gone { "nothing is stored any more" } else { "destroyed" };
     cx.voice.result(
         "destroyed",
         &format!(

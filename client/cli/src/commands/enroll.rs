@@ -42,10 +42,7 @@ pub(crate) async fn run(cx: &Context, args: &EnrollArgs) -> Result<(), Failure> 
         let by = enrolment.by().clone();
         return Err(connection.failure(&SdkError::Occupied { by }));
     }
-    device.pending = Some(Pending {
-        generation: enrolment.generation(),
-        effective_ms: None,
-    });
+    device.pending = Some(Pending { generation: enrolment.generation(), effective_ms: None });
     cx.home.save(&device, &held)?;
     let enrolled = match client.finish_enroll(enrolment, &Authority::None).await {
         Ok(enrolled) => enrolled,
@@ -81,11 +78,9 @@ fn refuse_if_enrolled(device: &Device) -> Result<(), Failure> {
             None => "an enrolment without a receipt".to_owned(),
             Some(at) => format!("a replacement announced for {}", time::utc(at)),
         };
-        return Err(
-            Failure::new(exit::PARTIAL, "pending", format!("there is {what}"))
-                .hint("`strongroom status` asks what became of it")
-                .free(),
-        );
+        return Err(Failure::new(exit::PARTIAL, "pending", format!("there is {what}"))
+            .hint("`strongroom status` asks what became of it")
+            .free());
     }
     Ok(())
 }
@@ -135,16 +130,15 @@ fn say(cx: &Context, connection: &Connection, enrolled: &Enrolled) -> Result<(),
             ),
             facts,
         );
-        return Err(
-            Failure::new(exit::PARTIAL, "replacement_announced", "not stored yet")
-                .hint("`strongroom status` after that time says whether it is")
-                .free(),
-        );
+        return Err(Failure::new(exit::PARTIAL, "replacement_announced", "not stored yet")
+            .hint("`strongroom status` after that time says whether it is")
+            .free());
     }
     let left = enrolled.receipt.budget.row_left;
-    let destroyed = enrolled.receipt.destroyed.map_or(String::new(), |old| {
-        format!("\n  generation {old} was destroyed")
-    });
+    let destroyed = enrolled
+        .receipt
+        .destroyed
+        .map_or(String::new(), |old| format!("\n  generation {old} was destroyed"));
     cx.voice.result(
         "enrolled",
         &format!(

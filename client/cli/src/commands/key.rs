@@ -17,8 +17,7 @@ pub(crate) fn show(cx: &Context) -> Result<(), Failure> {
     let device = cx.home.device()?.ok_or_else(no_key)?;
     let key = device.wanted_backup_key()?;
     let digits = Digits::from_bytes(*key.as_bytes()).digits();
-    cx.voice
-        .result("key", &digits, json!({"digits": digits.as_str()}));
+    cx.voice.result("key", &digits, json!({"digits": digits.as_str()}));
     Ok(())
 }
 
@@ -60,7 +59,6 @@ pub(crate) fn import(cx: &Context, args: &ImportArgs) -> Result<(), Failure> {
     if let Some(kept) = &kept {
         text.push_str(&format!("\nThe old one is kept in {}.", kept.display()));
     }
-    cx.voice
-        .result("key_imported", &text, json!({"old_kept_in": kept}));
+    cx.voice.result("key_imported", &text, json!({"old_kept_in": kept}));
     Ok(())
 }

@@ -31,9 +31,7 @@ pub(crate) async fn run(cx: &Context, args: &RecoverArgs) -> Result<(), Failure>
     loop {
         before_attempt(cx, args, &connection, &budget, &by)?;
         prompts += 1;
-        let password = args
-            .password
-            .read(&format!("Password for {}", connection.account))?;
+        let password = args.password.read(&format!("Password for {}", connection.account))?;
         let key = device.key()?;
         // Before anything is sent: a success makes this the record's device.
         cx.home.save(&device, &held)?;
@@ -44,10 +42,9 @@ pub(crate) async fn run(cx: &Context, args: &RecoverArgs) -> Result<(), Failure>
         let failure = connection.failure(&error);
         let may_ask_again = args.password.is_prompt() && prompts < PROMPTS;
         match error {
-            SdkError::WrongPassword {
-                budget: now,
-                by: signer,
-            } if may_ask_again && now.row_left > 0 && now.next_ms <= signer.now_ms => {
+            SdkError::WrongPassword { budget: now, by: signer }
+                if may_ask_again && now.row_left > 0 && now.next_ms <= signer.now_ms =>
+            {
                 cx.voice.fail(&failure);
                 (budget, by) = (now, signer);
             }
@@ -66,11 +63,7 @@ fn before_attempt(
     by: &Voucher,
 ) -> Result<(), Failure> {
     if budget.next_ms > by.now_ms {
-        let reason = if budget.year_left == 0 {
-            WaitReason::Year
-        } else {
-            WaitReason::Row
-        };
+        let reason = if budget.year_left == 0 { WaitReason::Year } else { WaitReason::Row };
         return Err(connection.failure(&SdkError::Wait {
             reason,
             budget: *budget,
@@ -127,17 +120,11 @@ fn finish(
     device.set_backup_key(&recovered.backup_key);
     cx.home.save(device, held)?;
     if let Some(kept) = &kept {
-        cx.voice.warn(&format!(
-            "this device had another backup key; it is kept in {}",
-            kept.display()
-        ));
+        cx.voice
+            .warn(&format!("this device had another backup key; it is kept in {}", kept.display()));
     }
     let receipt = &recovered.receipt;
-    let times: Vec<String> = receipt
-        .failures_ms
-        .iter()
-        .map(|ms| time::utc(*ms))
-        .collect();
+    let times: Vec<String> = receipt.failures_ms.iter().map(|ms| time::utc(*ms)).collect();
     if !times.is_empty() {
         cx.voice.warn(&format!(
             "{} wrong password(s) since the last success: {}. If that was not you, somebody signed in \

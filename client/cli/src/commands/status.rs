@@ -71,9 +71,7 @@ async fn ask(
     generation: u64,
 ) -> Result<StatusAnswer, SdkError> {
     let owner = owner(device, generation).map_err(|_| SdkError::NoEntropy)?;
-    cx.home
-        .save(device, held)
-        .map_err(|_| SdkError::NoEntropy)?;
+    cx.home.save(device, held).map_err(|_| SdkError::NoEntropy)?;
     connection.client.status(&owner).await
 }
 
@@ -81,23 +79,14 @@ fn is_other_generation(error: &SdkError) -> bool {
     matches!(
         error,
         SdkError::Protocol {
-            error: ProtocolError::Refused {
-                why: Refusal::GenerationMoved | Refusal::NotOwner,
-                ..
-            },
+            error: ProtocolError::Refused { why: Refusal::GenerationMoved | Refusal::NotOwner, .. },
             ..
         }
     )
 }
 
 fn is_refusal(error: &SdkError) -> bool {
-    matches!(
-        error,
-        SdkError::Protocol {
-            error: ProtocolError::Refused { .. },
-            ..
-        }
-    )
+    matches!(error, SdkError::Protocol { error: ProtocolError::Refused { .. }, .. })
 }
 
 /// A device that is not enrolled may still ask how many attempts are left.
@@ -124,11 +113,7 @@ async fn budget(cx: &Context, connection: &Connection) -> Result<(), Failure> {
 }
 
 fn say(cx: &Context, connection: &Connection, answer: &StatusAnswer, pending: Option<u64>) {
-    let StatusAnswer {
-        status,
-        by,
-        timings: spent,
-    } = answer;
+    let StatusAnswer { status, by, timings: spent } = answer;
     if status.cancelled_replacement {
         cx.voice.warn(
             "somebody without authority had announced to replace this key; asking cancelled it",
@@ -138,22 +123,11 @@ fn say(cx: &Context, connection: &Connection, answer: &StatusAnswer, pending: Op
     let failures = if times.is_empty() {
         "none since the last success".to_owned()
     } else {
-        format!(
-            "{} since the last success: {}",
-            times.len(),
-            times.join(", ")
-        )
+        format!("{} since the last success: {}", times.len(), times.join(", "))
     };
     let mut lines = vec![
         ("account", connection.account.to_string()),
-        (
-            "fleet",
-            format!(
-                "{} (protection: {})",
-                connection.fleet(),
-                connection.protection()
-            ),
-        ),
+        ("fleet", format!("{} (protection: {})", connection.fleet(), connection.protection())),
         (
             "stored",
             format!(
@@ -185,19 +159,11 @@ fn say(cx: &Context, connection: &Connection, answer: &StatusAnswer, pending: Op
         lines.push(("earlier", format!("generation {old} is {how}")));
     }
     if pending == Some(status.generation) {
-        lines.push((
-            "receipt",
-            "the registration without a receipt is stored".to_owned(),
-        ));
+        lines.push(("receipt", "the registration without a receipt is stored".to_owned()));
     }
-    lines.push((
-        "signed",
-        format!("by node {} at {}", name(by), time::utc(by.now_ms)),
-    ));
-    let text: Vec<String> = lines
-        .iter()
-        .map(|(what, value)| format!("{what:<10}{value}"))
-        .collect();
+    lines.push(("signed", format!("by node {} at {}", name(by), time::utc(by.now_ms))));
+    let text: Vec<String> =
+        lines.iter().map(|(what, value)| format!("{what:<10}{value}")).collect();
     cx.voice.result(
         "status",
         &text.join("\n"),

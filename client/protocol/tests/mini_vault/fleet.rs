@@ -135,20 +135,14 @@ fn manifest(secret: &FleetSecret, setups: &[(u32, ServerSetup<ServerSuite>)]) ->
         slots: SlotRange::ALL,
     };
     Manifest {
-        custodians: Custodians {
-            keys: vec![public([200; 32])],
-            threshold: 1,
-        },
+        custodians: Custodians { keys: vec![public([200; 32])], threshold: 1 },
         epoch: 1,
         fleets: vec![fleet],
         namespace: NAMESPACE.to_owned(),
         not_after_ms: super::NOW_MS * 2,
         not_before_ms: 1,
         policy: Policy::standard().with_waits_divided_by(3_600),
-        ticket_keys: vec![TicketKey {
-            app: APP.to_owned(),
-            key: public([201; 32]),
-        }],
+        ticket_keys: vec![TicketKey { app: APP.to_owned(), key: public([201; 32]) }],
         version: 1,
     }
 }

@@ -48,10 +48,7 @@ pub(crate) struct Lies {
 
 /// The lie of reflection: not evaluating at all.
 pub(crate) fn reflect() -> Lies {
-    Lies {
-        reflect: true,
-        ..Lies::default()
-    }
+    Lies { reflect: true, ..Lies::default() }
 }
 
 /// Puts the request's blinded element where the answer has its evaluation.
@@ -77,26 +74,15 @@ pub(crate) struct MiniVault {
 
 impl MiniVault {
     pub(crate) fn new() -> Self {
-        Self {
-            fleet: Fleet::new(),
-            slots: Slots::default(),
-            lies: Lies::default(),
-            answers: 0,
-        }
+        Self { fleet: Fleet::new(), slots: Slots::default(), lies: Lies::default(), answers: 0 }
     }
 
     /// Opens a frame, does what it asks, and answers it, signed and sealed.
     pub(crate) fn answer(&mut self, frame: &[u8]) -> Vec<u8> {
         let digest = *self.fleet.manifest.digest();
-        let scope = Scope {
-            manifest_digest: &digest,
-            fleet: FLEET,
-        };
-        let (plaintext, sealer) = self
-            .fleet
-            .secret
-            .open_request(&scope, frame)
-            .expect("a frame sealed to this fleet");
+        let scope = Scope { manifest_digest: &digest, fleet: FLEET };
+        let (plaintext, sealer) =
+            self.fleet.secret.open_request(&scope, frame).expect("a frame sealed to this fleet");
         let request = Request::from_plaintext(&plaintext).expect("a request");
         let slot = Slot::of(APP, &request.account);
         let bound = self.lies.slot.unwrap_or(slot);
@@ -109,9 +95,7 @@ impl MiniVault {
             change(&mut outcome);
         }
         let answer = self.lies.plaintext.clone().unwrap_or_else(|| {
-            self.sign(sha256(frame), outcome)
-                .to_plaintext()
-                .expect("an answer fits")
+            self.sign(sha256(frame), outcome).to_plaintext().expect("an answer fits")
         });
         let nonce = sha256(&self.answers.to_be_bytes());
         sealer.seal(&answer, nonce).expect("seal")
@@ -139,9 +123,6 @@ impl MiniVault {
         );
         let seed = self.lies.key.unwrap_or(fleet::identity_seed(1));
         let signature = SigningKey::from_bytes(&seed).sign(&statement).to_bytes();
-        SignedResponse {
-            response: Blob(encoded),
-            signature: Fixed(signature),
-        }
+        SignedResponse { response: Blob(encoded), signature: Fixed(signature) }
     }
 }

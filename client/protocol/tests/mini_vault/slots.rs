@@ -61,19 +61,11 @@ const ROW: u8 = 10;
 
 impl State {
     fn budget(&self) -> Budget {
-        Budget {
-            row_left: ROW - self.failures,
-            year_left: 40 - self.failures,
-            next_ms: 0,
-        }
+        Budget { row_left: ROW - self.failures, year_left: 40 - self.failures, next_ms: 0 }
     }
 
     fn fail(&self, why: Failure) -> Outcome {
-        Outcome::RecoverFailed {
-            why,
-            budget: self.budget(),
-            destroyed: self.destroyed,
-        }
+        Outcome::RecoverFailed { why, budget: self.budget(), destroyed: self.destroyed }
     }
 }
 
@@ -86,18 +78,11 @@ impl Slots {
         let state = self.states.entry(slot).or_default();
         match body {
             Body::RegisterStart { request } => state.register_start(fleet, slot, &request.0),
-            Body::RegisterFinish {
-                registration,
-                authority,
-            } => state.register_finish(slot, registration, &authority),
+            Body::RegisterFinish { registration, authority } => {
+                state.register_finish(slot, registration, &authority)
+            }
             Body::RecoverStart { ke1 } => state.recover_start(fleet, slot, bound, &ke1.0),
-            Body::RecoverFinish {
-                attempt,
-                ke1,
-                ke3,
-                device,
-                ..
-            } => {
+            Body::RecoverFinish { attempt, ke1, ke3, device, .. } => {
                 let device = device.0;
                 state.recover_finish(fleet, (slot, bound), attempt, &ke1.0, &ke3.0, device)
             }
@@ -115,9 +100,7 @@ impl Slots {
                     Err(refusal) => refuse(refusal),
                 }
             }
-            Body::Budget {} => Outcome::BudgetIs {
-                budget: state.budget(),
-            },
+            Body::Budget {} => Outcome::BudgetIs { budget: state.budget() },
         }
     }
 }
@@ -203,11 +186,7 @@ impl State {
                 check(&scope.device_statement(), auth)?;
                 self.count(auth)
             }
-            Authority::Fresh {
-                generation,
-                attempt,
-                mac,
-            } => {
+            Authority::Fresh { generation, attempt, mac } => {
                 let (key, proved) = self.fresh.take().ok_or(Refusal::NotOwner)?;
                 let scope = OwnerScope {
                     namespace: NAMESPACE,
@@ -223,21 +202,15 @@ impl State {
                 expected.update(&scope.fresh_statement());
                 let good = proved == *attempt && *generation == self.generation;
                 let verified = expected.verify_slice(&mac.0).is_ok();
-                if good && verified {
-                    Ok(())
-                } else {
-                    Err(Refusal::NotOwner)
-                }
+                if good && verified { Ok(()) } else { Err(Refusal::NotOwner) }
             }
         }
     }
 
     fn recover_start(&mut self, fleet: &Fleet, slot: Slot, bound: Slot, ke1: &[u8; 96]) -> Outcome {
         let digest = sha256(ke1);
-        let repeated = self
-            .attempt
-            .as_ref()
-            .is_some_and(|attempt| attempt.open && attempt.ke1 == digest);
+        let repeated =
+            self.attempt.as_ref().is_some_and(|attempt| attempt.open && attempt.ke1 == digest);
         if !repeated {
             if self.failures == ROW {
                 return self.fail(Failure::Locked);
@@ -246,11 +219,7 @@ impl State {
                 self.failures += 1;
             }
             self.attempts += 1;
-            self.attempt = Some(Attempt {
-                number: self.attempts,
-                ke1: digest,
-                open: true,
-            });
+            self.attempt = Some(Attempt { number: self.attempts, ke1: digest, open: true });
         }
         let attempt = self.attempts;
         let record = self.record.as_ref();
@@ -390,9 +359,7 @@ impl State {
     fn destroy(&mut self) -> Outcome {
         self.record = None;
         self.destroyed = Some(self.generation);
-        Outcome::Destroyed {
-            generation: self.generation,
-        }
+        Outcome::Destroyed { generation: self.generation }
     }
 
     fn enroll(&mut self, device: [u8; 32]) -> Outcome {
@@ -401,9 +368,7 @@ impl State {
             return refuse(Refusal::DevicesFull);
         }
         record.devices.push((device, 0));
-        Outcome::Enrolled {
-            devices: u8::try_from(record.devices.len()).expect("few"),
-        }
+        Outcome::Enrolled { devices: u8::try_from(record.devices.len()).expect("few") }
     }
 }
 
@@ -418,10 +383,7 @@ fn parameters<'a>(client: &'a [u8], server: &'a [u8]) -> ServerLoginParameters<'
     let context: &'static [u8] = Box::leak(binding::context(FLEET, 1).into_boxed_slice());
     ServerLoginParameters {
         context: Some(context),
-        identifiers: Identifiers {
-            client: Some(client),
-            server: Some(server),
-        },
+        identifiers: Identifiers { client: Some(client), server: Some(server) },
     }
 }
 
@@ -434,9 +396,8 @@ fn login(
     ke1: &[u8; 96],
 ) -> ([u8; 320], ServerLogin<ServerSuite>) {
     let keyset = record.map_or(KEYSETS[1], |record| record.keyset);
-    let (salt, generation) = record.map_or(([9; 32], 1), |record| {
-        (record.salt, record.registration.generation)
-    });
+    let (salt, generation) =
+        record.map_or(([9; 32], 1), |record| (record.salt, record.registration.generation));
     let upload = record.map(|record| {
         let bytes = record.registration.upload.as_slice();
         ServerRegistration::deserialize(bytes).expect("an upload")
@@ -457,9 +418,7 @@ fn login(
 
 fn derive(session_key: &[u8], info: &[u8]) -> [u8; 32] {
     let mut key = [0; 32];
-    Hkdf::<Sha256>::new(None, session_key)
-        .expand(info, &mut key)
-        .expect("32 bytes");
+    Hkdf::<Sha256>::new(None, session_key).expand(info, &mut key).expect("32 bytes");
     key
 }
 
@@ -471,10 +430,7 @@ fn release(
     wrapped: &[u8],
 ) -> [u8; 64] {
     let key = derive(session_key, binding::RELEASE_INFO);
-    let payload = Payload {
-        msg: wrapped,
-        aad: &binding::release_aad(slot, generation, attempt),
-    };
+    let payload = Payload { msg: wrapped, aad: &binding::release_aad(slot, generation, attempt) };
     Aes256Gcm::new(&Array::from(key))
         .encrypt(&Array::from([0; 12]), payload)
         .expect("seal")

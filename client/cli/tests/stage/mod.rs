@@ -1,0 +1,237 @@
+//! A user's folder, and a gateway that is played by a thread around a vault of one process.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+#[path = "../../../protocol/tests/mini_vault/mod.rs"]
+mod mini_vault;
+
+use mini_vault::{APP, FLEET, MiniVault};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
+use strongroom_wire::{caps::REQUEST_FRAME_LEN, digest::sha256};
+use tempfile::TempDir;
+
+/// What the gateway does with the next requests, first to last; afterwards it answers.
+#[derive(Clone)]
+pub(crate) enum Fate {
+    Answer,
+    /// The vault acts, and the connection breaks.
+    Lose,
+    /// A problem document instead.
+    Problem(u16, String),
+}
+
+/// The played fleet.
+#[derive(Clone)]
+pub(crate) struct Gateway {
+    pub(crate) vault: Arc<Mutex<MiniVault>>,
+    fates: Arc<Mutex<Vec<Fate>>>,
+    verbs: Arc<Mutex<Vec<String>>>,
+    address: String,
+}
+
+impl Gateway {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let gateway = Self {
+            vault: Arc::new(Mutex::new(MiniVault::new())),
+            fates: Arc::default(),
+            verbs: Arc::default(),
+            address: format!("http://{}", listener.local_addr().expect("address")),
+        };
+        let served = gateway.clone();
+        thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let gateway = served.clone();
+                thread::spawn(move || gateway.serve(socket));
+            }
+        });
+        gateway
+    }
+
+    pub(crate) fn fates(&self, fates: &[Fate]) {
+        *self.fates.lock().expect("fates") = fates.to_vec();
+        self.verbs.lock().expect("verbs").clear();
+    }
+
+    pub(crate) fn verbs(&self) -> Vec<String> {
+        self.verbs.lock().expect("verbs").clone()
+    }
+
+    fn serve(&self, mut socket: TcpStream) {
+        while let Some((head, frame)) = read_request(&mut socket) {
+            let verb = head.split(' ').nth(1).unwrap_or_default();
+            let verb = verb.trim_start_matches("/v1/requests/").to_owned();
+            self.verbs.lock().expect("verbs").push(verb);
+            let fate = {
+                let mut fates = self.fates.lock().expect("fates");
+                if fates.is_empty() { Fate::Answer } else { fates.remove(0) }
+            };
+            let (status, kind, body) = match fate {
+                Fate::Problem(status, body) => {
+                    (status, "application/problem+json", body.into_bytes())
+                }
+                Fate::Answer | Fate::Lose => {
+                    let answer = self.vault.lock().expect("vault").answer(&frame);
+                    if matches!(fate, Fate::Lose) {
+                        return;
+                    }
+                    (200, "application/octet-stream", answer)
+                }
+            };
+            let head = format!(
+                "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            if socket.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn read_request(socket: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut got = Vec::new();
+    loop {
+        if let Some(end) = got.windows(4).position(|w| w == b"\r\n\r\n")
+            && got.len() >= end + 4 + REQUEST_FRAME_LEN
+        {
+            let head = String::from_utf8_lossy(&got[..end]).into_owned();
+            return Some((head, got[end + 4..].to_vec()));
+        }
+        let mut chunk = [0; 4_096];
+        let n = socket.read(&mut chunk).ok().filter(|n| *n > 0)?;
+        got.extend_from_slice(&chunk[..n]);
+    }
+}
+
+/// One user, one gateway.
+pub(crate) struct Stage {
+    pub(crate) dir: TempDir,
+    pub(crate) gateway: Gateway,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let stage = Self { dir: tempfile::tempdir().expect("dir"), gateway: Gateway::start() };
+        let manifest = stage.gateway.vault.lock().expect("vault").fleet.manifest_bytes.clone();
+        fs::write(stage.path("manifest.json"), manifest).expect("manifest");
+        stage.phone("home");
+        stage
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A folder with a profile and nothing else: a new phone.
+    pub(crate) fn phone(&self, name: &str) -> PathBuf {
+        let home = self.path(name);
+        fs::create_dir(&home).expect("home");
+        let manifest = fs::read(self.path("manifest.json")).expect("manifest");
+        let pin = hex::encode(sha256(&manifest));
+        let profile = format!(
+            "gateway = \"{}\"\napp = \"{APP}\"\nfleet = \"{FLEET}\"\nmanifest = \"../manifest.json\"\n\
+             manifest_sha256 = \"{pin}\"\naccount = \"alice\"\ntoken = \"t\"\nfloors = \"development\"\n",
+            self.gateway.address
+        );
+        fs::write(home.join("profile.toml"), profile).expect("profile");
+        home
+    }
+
+    /// Runs a command of the first phone.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_on("home", arguments)
+    }
+
+    /// Runs a command of a phone; `PW:text` becomes a password file with that text.
+    pub(crate) fn run_on(&self, home: &str, arguments: &[&str]) -> Ran {
+        let mut command = strongroom();
+        command.args(["--home", &self.path(home).display().to_string()]);
+        for argument in arguments {
+            match argument.strip_prefix("PW:") {
+                Some(password) => {
+                    let file = self.path("password");
+                    fs::write(&file, format!("{password}\n")).expect("password");
+                    command.arg("--password-file").arg(file);
+                }
+                None => {
+                    command.arg(argument);
+                }
+            }
+        }
+        Ran::of(command.output().expect("run"))
+    }
+
+    pub(crate) fn enrolled() -> Self {
+        let stage = Self::new();
+        stage.run(&["enroll", "PW:correct horse"]).succeeds();
+        stage
+    }
+
+    pub(crate) fn device(&self, home: &str) -> toml::Table {
+        let text = fs::read_to_string(self.path(home).join("device.toml")).expect("device.toml");
+        text.parse().expect("toml")
+    }
+}
+
+/// The program, without anything of this machine's user.
+pub(crate) fn strongroom() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
+    command
+        .env_remove("STRONGROOM_HOME")
+        .env_remove("STRONGROOM_REPOSITORY")
+        .env("HOME", Path::new("/nonexistent"))
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+
+    /// The code, and the error with its cost and hint.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32, error: &str) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        let at = self.err.find("error: ").unwrap_or_else(|| panic!("{self:?}"));
+        assert_eq!(self.err[at..].trim_end(), error);
+        self
+    }
+
+    /// The object of one type on standard output.
+    #[track_caller]
+    pub(crate) fn json(&self, message_type: &str) -> serde_json::Value {
+        let lines = self.out.lines().chain(self.err.lines());
+        lines
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON lines only"))
+            .find(|line| line["message_type"] == message_type)
+            .unwrap_or_else(|| panic!("no {message_type}: {self:?}"))
+    }
+}
