@@ -18,6 +18,9 @@ pub(crate) struct Tally {
     malformed: usize,
     ticket_refused: usize,
     busy: usize,
+    /// The vault accepted it and does not know what became of it.
+    unknown: usize,
+    /// No answer that can be used.
     unclear: usize,
     down: Vec<String>,
 }
@@ -31,8 +34,9 @@ impl Tally {
             TryOutcome::Refused(RelayRefusal::Malformed) => self.malformed += 1,
             TryOutcome::Refused(RelayRefusal::TicketRefused) => self.ticket_refused += 1,
             TryOutcome::Refused(RelayRefusal::Busy) => self.busy += 1,
-            // The vault accepted it and does not know; a broken connection may hide an acceptance.
-            TryOutcome::Refused(RelayRefusal::Unknown) | TryOutcome::Unclear => self.unclear += 1,
+            TryOutcome::Refused(RelayRefusal::Unknown) => self.unknown += 1,
+            // A broken connection may hide an acceptance.
+            TryOutcome::Unclear => self.unclear += 1,
             TryOutcome::NotReached => self.down.push(site.to_owned()),
         }
     }
@@ -49,7 +53,7 @@ impl Tally {
 
     /// The problem for the caller. `nodes` is how many there are.
     pub(crate) fn problem(mut self, nodes: usize) -> Problem {
-        let cost = if self.unclear == 0 { Cost::None } else { Cost::Unknown };
+        let cost = if self.doubtful() == 0 { Cost::None } else { Cost::Unknown };
         let second = Duration::from_secs(1);
         if self.ticket_refused >= WITNESSES || self.is_only(self.ticket_refused) {
             return Problem::new(
@@ -75,11 +79,16 @@ impl Tally {
             }
             return Problem::new(Code::NoQuorum, detail).cost(cost).after(2 * second);
         }
-        if self.unclear > 0 {
+        if self.doubtful() > 0 {
             let detail = "the request was sent; no node answered in time";
             return Problem::new(Code::Timeout, detail).cost(cost);
         }
         Problem::new(Code::Busy, "every node that answered is busy").cost(cost).after(second)
+    }
+
+    /// Tries that may have been accepted.
+    fn doubtful(&self) -> usize {
+        self.unknown + self.unclear
     }
 
     /// Whether nothing else was seen than this many of one kind.
@@ -88,7 +97,7 @@ impl Tally {
             + self.malformed
             + self.ticket_refused
             + self.busy
-            + self.unclear
+            + self.doubtful()
             + self.down.len();
         count > 0 && count == all
     }
@@ -152,6 +161,16 @@ mod tests {
         let problem = problem(&outcomes);
         assert_eq!(problem.code, Code::NoQuorum);
         assert_eq!(problem.detail, "1 of 3 nodes answered, 2 are needed (down: site1 site2)");
+    }
+
+    #[test]
+    fn a_node_that_does_not_know_has_answered() {
+        use RelayRefusal::{NoQuorum, Unknown};
+        let outcomes =
+            [refused(Unknown), refused(NoQuorum), TryOutcome::Unclear, TryOutcome::NotReached];
+        let problem = problem(&outcomes);
+        assert_eq!((problem.code, problem.cost), (Code::NoQuorum, Cost::Unknown));
+        assert_eq!(problem.detail, "2 of 4 nodes answered, 3 are needed (down: site3)");
     }
 
     #[test]
