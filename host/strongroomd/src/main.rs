@@ -1,0 +1,115 @@
+//! `strongroomd`: the servers that people who run a fleet start.
+//!
+//! * **What it is.** Command line, logging and exit codes around `strongroom-node` and
+//!   `strongroom-gateway`.
+//! * **What it may assume.** That its configuration is its operator's.
+//! * **What it must never do.** Hold a secret of the fleet: those live in the vault process that a
+//!   node starts.
+//!
+//! Exit codes: 0 stopped as asked, 1 could not run, 2 wrong usage or configuration.
+
+#![forbid(unsafe_code)]
+
+use clap::{Args, Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+use strongroom_node::{Config, NodeError, stop_signal};
+use tracing_subscriber::EnvFilter;
+
+/// Servers of a Strongroom fleet.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Command {
+    #[command(subcommand)]
+    server: Server,
+    /// Log as JSON lines instead of text.
+    #[arg(long, global = true)]
+    log_json: bool,
+}
+
+#[derive(Subcommand)]
+enum Server {
+    /// The host of one vault: its network, its disk, its process.
+    Node(Run),
+    /// An app's front door: signs users in, mints tickets, relays sealed frames.
+    Gateway(Run),
+}
+
+#[derive(Args)]
+struct Run {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Check the configuration and the files that it names, then exit.
+    #[arg(long)]
+    check: bool,
+}
+
+/// What went wrong, and by whose mistake.
+enum Failure {
+    Configuration(String),
+    Running(String),
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    log_to_stderr(command.log_json);
+    let served = match &command.server {
+        Server::Node(run) => node(run),
+        Server::Gateway(run) => gateway(run),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Configuration(what)) => {
+            eprintln!("error: {what}");
+            eprintln!("  hint: `--check` checks a configuration without starting anything");
+            ExitCode::from(2)
+        }
+        Err(Failure::Running(what)) => {
+            eprintln!("error: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr(json: bool) {
+    let filter = EnvFilter::try_from_env("STRONGROOM_LOG").unwrap_or_else(|_| "info".into());
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        subscriber.json().init();
+    } else {
+        subscriber.with_ansi(false).init();
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    // One thread is enough for a pump, and seven nodes share a developer's machine.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Running(format!("cannot start: {error}")))
+}
+
+fn node(run: &Run) -> Result<(), Failure> {
+    let wrong = |error: strongroom_node::ConfigError| Failure::Configuration(error.to_string());
+    let config = Config::load(&run.config).map_err(wrong)?;
+    config.check_files(&run.config).map_err(wrong)?;
+    if run.check {
+        println!("{}: good", run.config.display());
+        return Ok(());
+    }
+    let served: Result<(), NodeError> =
+        runtime()?.block_on(async { strongroom_node::run(config, stop_signal()?).await });
+    served.map_err(|error| Failure::Running(error.to_string()))
+}
+
+fn gateway(run: &Run) -> Result<(), Failure> {
+    let wrong = |error: strongroom_gateway::GatewayError| Failure::Configuration(error.to_string());
+    let config = strongroom_gateway::Config::load(&run.config).map_err(wrong)?;
+    if run.check {
+        let built = runtime()?.block_on(strongroom_gateway::Gateway::new(config));
+        built.map_err(wrong)?;
+        println!("{}: good", run.config.display());
+        return Ok(());
+    }
+    drop(config);
+    let served = runtime()?.block_on(strongroom_gateway::run(&run.config));
+    served.map_err(|error| Failure::Running(error.to_string()))
+}
