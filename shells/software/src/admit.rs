@@ -51,11 +51,7 @@ pub fn admit(claim: Claim<'_>) -> Result<Admitted, Failure> {
     check_protection(fleet)?;
     check_node(claim.node, &node_keys, fleet)?;
     check_fleet(&fleet_secrets, fleet)?;
-    Ok(Admitted {
-        node_keys,
-        fleet_secrets,
-        manifest,
-    })
+    Ok(Admitted { node_keys, fleet_secrets, manifest })
 }
 
 fn load_manifest(claim: Claim<'_>) -> Result<Verified<Manifest>, Failure> {
@@ -88,10 +84,7 @@ fn check_node(claimed: u8, keys: &NodeKeys, fleet: &Fleet) -> Result<(), Failure
         )));
     }
     let listed = fleet.node(own).ok_or_else(|| {
-        Failure::Refused(format!(
-            "fleet {} of the manifest has no node {own}",
-            fleet.id
-        ))
+        Failure::Refused(format!("fleet {} of the manifest has no node {own}", fleet.id))
     })?;
     let info = keys.info()?;
     let differs = |what: &str| {

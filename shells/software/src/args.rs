@@ -70,9 +70,7 @@ impl Options {
         };
         let [value] = values.as_slice() else {
             let got = values.len();
-            return Err(Failure::Usage(format!(
-                "--{name} has {got} values, expected one"
-            )));
+            return Err(Failure::Usage(format!("--{name} has {got} values, expected one")));
         };
         value
             .parse()
@@ -85,8 +83,7 @@ impl Options {
     /// # Errors
     /// [`Failure::Usage`].
     pub fn required<T: FromStr>(&self, name: &str) -> Result<T, Failure> {
-        self.optional(name)?
-            .ok_or_else(|| Failure::Usage(format!("--{name} is missing")))
+        self.optional(name)?.ok_or_else(|| Failure::Usage(format!("--{name} is missing")))
     }
 
     /// A path that must be there.

@@ -33,13 +33,10 @@ pub fn init(options: &Options) -> Result<String, Failure> {
 /// [`Failure`].
 pub fn fleet_keys(options: &Options) -> Result<String, Failure> {
     let (dir, out) = (options.path("dir")?, options.path("out")?);
-    let fleet: String = options
-        .optional("fleet")?
-        .unwrap_or_else(|| DEFAULT_FLEET.to_owned());
+    let fleet: String = options.optional("fleet")?.unwrap_or_else(|| DEFAULT_FLEET.to_owned());
     let nodes = options.all("node-info").iter();
-    let nodes: Vec<NodeInfo> = nodes
-        .map(|path| read_node_info(Path::new(path)))
-        .collect::<Result<_, _>>()?;
+    let nodes: Vec<NodeInfo> =
+        nodes.map(|path| read_node_info(Path::new(path))).collect::<Result<_, _>>()?;
     if nodes.is_empty() {
         return Err(Failure::Usage("--node-info is missing".to_owned()));
     }

@@ -71,9 +71,7 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     }
     // Reserved in full, so that reading never moves the bytes and leaves a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_LEN_MAX as usize + 1));
-    file.take(SECRET_LEN_MAX)
-        .read_to_end(&mut bytes)
-        .map_err(cannot)?;
+    file.take(SECRET_LEN_MAX).read_to_end(&mut bytes).map_err(cannot)?;
     Ok(bytes)
 }
 
@@ -85,14 +83,9 @@ pub fn read_public(path: &Path, cap: usize) -> Result<Vec<u8>, Failure> {
     let cannot = |e: std::io::Error| Failure::io("read", path, &e);
     let file = File::open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
-    file.take(cap as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(cannot)?;
+    file.take(cap as u64 + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() > cap {
-        return Err(Failure::Refused(format!(
-            "{} is longer than {cap} bytes",
-            path.display()
-        )));
+        return Err(Failure::Refused(format!("{} is longer than {cap} bytes", path.display())));
     }
     Ok(bytes)
 }
@@ -109,10 +102,9 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let linked = fs::hard_link(&draft, path);
     let _ = fs::remove_file(&draft);
     match linked {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(Failure::Refused(format!(
-            "{} exists and is never overwritten",
-            path.display()
-        ))),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Failure::Refused(format!("{} exists and is never overwritten", path.display())))
+        }
         Err(e) => Err(Failure::io("create", path, &e)),
         Ok(()) => sync_dir_of(path).map_err(|e| Failure::io("sync the folder of", path, &e)),
     }
@@ -128,11 +120,7 @@ pub(crate) fn draft_of(path: &Path) -> PathBuf {
 pub(crate) fn write_draft(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // Left over from a crash: it never took its place.
     let _ = fs::remove_file(path);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -156,10 +144,7 @@ mod tests {
         assert_eq!(read_secret(&path).expect("read").as_slice(), b"abc");
         for mode in [0o644, 0o640, 0o604, 0o601] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
-            assert!(
-                matches!(read_secret(&path), Err(Failure::Refused(_))),
-                "{mode:o}"
-            );
+            assert!(matches!(read_secret(&path), Err(Failure::Refused(_))), "{mode:o}");
         }
     }
 

@@ -54,10 +54,8 @@ impl FleetSecrets {
     /// [`Failure`].
     pub fn generate(fleet: &str) -> Result<Self, Failure> {
         check_fleet(fleet)?;
-        let (mut oprf_seed, halves) = (
-            Zeroizing::new([0; 64]),
-            [node_keys::fresh()?, node_keys::fresh()?],
-        );
+        let (mut oprf_seed, halves) =
+            (Zeroizing::new([0; 64]), [node_keys::fresh()?, node_keys::fresh()?]);
         for (target, half) in oprf_seed.chunks_exact_mut(32).zip(halves.iter()) {
             target.copy_from_slice(half.as_slice());
         }
@@ -67,11 +65,7 @@ impl FleetSecrets {
             fleet: fleet.to_owned(),
             hpke_seed: node_keys::fresh()?,
             fake_key: node_keys::fresh()?,
-            keysets: vec![KeysetSecrets {
-                id: 1,
-                oprf_seed,
-                server_private,
-            }],
+            keysets: vec![KeysetSecrets { id: 1, oprf_seed, server_private }],
         })
     }
 
@@ -96,12 +90,7 @@ impl FleetSecrets {
                 path.display()
             )));
         }
-        Ok(Self {
-            fleet,
-            hpke_seed,
-            fake_key,
-            keysets,
-        })
+        Ok(Self { fleet, hpke_seed, fake_key, keysets })
     }
 
     fn to_text(&self) -> Zeroizing<Vec<u8>> {
@@ -152,16 +141,13 @@ impl FleetSecrets {
     /// [`Failure::Refused`].
     pub fn open(keys: &NodeKeys, fleet: &str, path: &Path, sealed: &[u8]) -> Result<Self, Failure> {
         check_fleet(fleet)?;
-        let plain = keys
-            .box_secret()
-            .open_box(&label(fleet), sealed, LEN_MAX)
-            .map_err(|_| {
-                Failure::Refused(format!(
-                    "{} was not sealed to node {} for fleet {fleet}",
-                    path.display(),
-                    keys.node()
-                ))
-            })?;
+        let plain = keys.box_secret().open_box(&label(fleet), sealed, LEN_MAX).map_err(|_| {
+            Failure::Refused(format!(
+                "{} was not sealed to node {} for fleet {fleet}",
+                path.display(),
+                keys.node()
+            ))
+        })?;
         let secrets = Self::parse(path, &Zeroizing::new(plain))?;
         if secrets.fleet != fleet {
             return Err(Failure::Refused(format!(
@@ -191,16 +177,10 @@ impl FleetSecrets {
             let id = keyset.id;
             Server::new(&keyset.server_private, [0; 32])
                 .and_then(|server| server.public())
-                .map(|server_key| Keyset {
-                    id,
-                    server_key: Hex(server_key),
-                })
+                .map(|server_key| Keyset { id, server_key: Hex(server_key) })
                 .map_err(|_| Failure::Refused(format!("keyset {id}: not an OPAQUE private key")))
         });
-        Ok(FleetInfo {
-            hpke_key: Hex(hpke_key),
-            keysets: keysets.collect::<Result<_, _>>()?,
-        })
+        Ok(FleetInfo { hpke_key: Hex(hpke_key), keysets: keysets.collect::<Result<_, _>>()? })
     }
 
     pub(crate) fn keyset(&self, id: u32) -> Option<&KeysetSecrets> {
@@ -237,14 +217,10 @@ mod tests {
 
     #[test]
     fn a_box_opens_for_its_node_and_fleet_alone() {
-        let (one, two) = (
-            NodeKeys::generate(1).expect("keys"),
-            NodeKeys::generate(2).expect("keys"),
-        );
+        let (one, two) =
+            (NodeKeys::generate(1).expect("keys"), NodeKeys::generate(2).expect("keys"));
         let secrets = FleetSecrets::generate("eu-1").expect("secrets");
-        let sealed = secrets
-            .seal_to(&two.info().expect("info").box_key)
-            .expect("seal");
+        let sealed = secrets.seal_to(&two.info().expect("info").box_key).expect("seal");
         let path = Path::new("box-2.bin");
         let opened = FleetSecrets::open(&two, "eu-1", path, &sealed).expect("open");
         assert_eq!(*opened.to_text(), *secrets.to_text());

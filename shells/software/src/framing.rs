@@ -23,10 +23,7 @@ pub fn read(reader: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     if len > caps::PROCESS_MESSAGE_LEN_MAX {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            format!(
-                "a message of {len} bytes, at most {} expected",
-                caps::PROCESS_MESSAGE_LEN_MAX
-            ),
+            format!("a message of {len} bytes, at most {} expected", caps::PROCESS_MESSAGE_LEN_MAX),
         ));
     }
     // Not reserved in advance: a length alone costs the sender nothing.

@@ -22,10 +22,7 @@ pub struct Measure {
 
 impl Measure {
     fn new<E: std::fmt::Display>(name: &'static str, result: Result<(), E>) -> Self {
-        Self {
-            name,
-            missing: result.err().map(|e| e.to_string()),
-        }
+        Self { name, missing: result.err().map(|e| e.to_string()) }
     }
 }
 
@@ -40,10 +37,7 @@ impl std::fmt::Display for Measure {
 
 /// Before any key is read: what it will hold shall not be dumped, traced or swapped.
 pub fn before_keys() -> Vec<Measure> {
-    let no_core = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
+    let no_core = Rlimit { current: Some(0), maximum: Some(0) };
     vec![
         Measure::new("no core dumps", setrlimit(Resource::Core, no_core)),
         Measure::new(
@@ -61,10 +55,7 @@ pub fn before_keys() -> Vec<Measure> {
 /// those that come after.
 pub fn before_messages(dir: &Path) -> Vec<Measure> {
     vec![
-        Measure::new(
-            "files outside of the vault's folder closed",
-            close_files(dir),
-        ),
+        Measure::new("files outside of the vault's folder closed", close_files(dir)),
         Measure::new("no sockets, programs or foreign memory", close_calls()),
     ]
 }
@@ -149,17 +140,15 @@ const CLOSED_CALLS: [libc::c_long; 22] = [
 ];
 
 fn close_calls() -> Result<(), String> {
-    let arch = std::env::consts::ARCH
-        .try_into()
-        .map_err(|e: seccompiler::BackendError| e.to_string())?;
+    let arch =
+        std::env::consts::ARCH.try_into().map_err(|e: seccompiler::BackendError| e.to_string())?;
     // No conditions: the call is refused whatever its arguments. It returns EPERM, so that what
     // happened shows in an error instead of a dead process.
     let rules: BTreeMap<i64, Vec<_>> = CLOSED_CALLS.iter().map(|call| (*call, vec![])).collect();
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter =
         SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(|e| e.to_string())?;
-    let program: seccompiler::BpfProgram = filter
-        .try_into()
-        .map_err(|e: seccompiler::BackendError| e.to_string())?;
+    let program: seccompiler::BpfProgram =
+        filter.try_into().map_err(|e: seccompiler::BackendError| e.to_string())?;
     seccompiler::apply_filter(&program).map_err(|e| e.to_string())
 }

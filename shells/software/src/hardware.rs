@@ -70,10 +70,7 @@ impl Keys for Software {
         keyset: u32,
         credential_identifier: &[u8; 72],
     ) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
-        let keyset = self
-            .fleet_secrets
-            .keyset(keyset)
-            .ok_or(HardwareError::NoKey)?;
+        let keyset = self.fleet_secrets.keyset(keyset).ok_or(HardwareError::NoKey)?;
         let mut mac = <Hmac<Sha512> as KeyInit>::new_from_slice(keyset.oprf_seed.as_slice())
             .map_err(|_| HardwareError::Broken)?;
         mac.update(credential_identifier);
@@ -88,9 +85,7 @@ impl Keys for Software {
 
     fn server_private(&self, keyset: u32) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
         let keyset = self.fleet_secrets.keyset(keyset);
-        keyset
-            .map(|keyset| keyset.server_private.clone())
-            .ok_or(HardwareError::NoKey)
+        keyset.map(|keyset| keyset.server_private.clone()).ok_or(HardwareError::NoKey)
     }
 
     fn fake_key(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
@@ -189,9 +184,7 @@ mod tests {
         let mut kept = Vec::new();
         std::io::Read::read_to_end(&mut &old, &mut kept).expect("read the old file");
         assert!(kept.iter().all(|byte| *byte == 0));
-        let mode = fs::metadata(dir.path().join(CELL_FILE))
-            .expect("stat")
-            .mode();
+        let mode = fs::metadata(dir.path().join(CELL_FILE)).expect("stat").mode();
         assert_eq!(mode & 0o7777, 0o600);
     }
 
@@ -220,24 +213,16 @@ mod tests {
         let seed = &hardware.fleet_secrets.keyset(1).expect("keyset").oprf_seed;
         let library = hkdf::Hkdf::<Sha512>::from_prk(seed.as_slice()).expect("seed");
         let mut expected = [0; 32];
-        library
-            .expand_multi_info(&[&[7; 72], b"OprfKey"], &mut expected)
-            .expect("expand");
+        library.expand_multi_info(&[&[7; 72], b"OprfKey"], &mut expected).expect("expand");
         assert_eq!(*one, expected);
-        assert_eq!(
-            hardware.record_key_material(2, &[7; 72]).err(),
-            Some(HardwareError::NoKey)
-        );
+        assert_eq!(hardware.record_key_material(2, &[7; 72]).err(), Some(HardwareError::NoKey));
     }
 
     #[test]
     fn the_offset_moves_the_wall_clock_alone() {
         let dir = tempfile::tempdir().expect("dir");
         let hardware = body(dir.path());
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("now")
-            .as_millis() as u64;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("now").as_millis() as u64;
         assert!(hardware.wall_ms() >= now + 86_400_000);
         assert!(hardware.monotonic_ms() < 60_000);
     }

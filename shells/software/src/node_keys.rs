@@ -129,15 +129,11 @@ impl NodeKeys {
     }
 
     pub(crate) fn identity_public(&self) -> [u8; 32] {
-        SigningKey::from_bytes(&self.identity_seed)
-            .verifying_key()
-            .to_bytes()
+        SigningKey::from_bytes(&self.identity_seed).verifying_key().to_bytes()
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
-        SigningKey::from_bytes(&self.identity_seed)
-            .sign(message)
-            .to_bytes()
+        SigningKey::from_bytes(&self.identity_seed).sign(message).to_bytes()
     }
 
     pub(crate) fn link_secret(&self) -> Zeroizing<[u8; 32]> {
@@ -151,10 +147,7 @@ impl NodeKeys {
 
 fn check_node(node: u8) -> Result<(), Failure> {
     if node == 0 || usize::from(node) > caps::NODES_MAX {
-        return Err(Failure::Refused(format!(
-            "node {node}, expected 1 to {}",
-            caps::NODES_MAX
-        )));
+        return Err(Failure::Refused(format!("node {node}, expected 1 to {}", caps::NODES_MAX)));
     }
     Ok(())
 }
@@ -177,15 +170,10 @@ mod tests {
     #[test]
     fn a_key_file_in_any_other_spelling_is_refused_and_nothing_of_it_is_repeated() {
         let dir = tempfile::tempdir().expect("dir");
-        NodeKeys::generate(7)
-            .and_then(|keys| keys.save(dir.path()))
-            .expect("save");
+        NodeKeys::generate(7).and_then(|keys| keys.save(dir.path())).expect("save");
         let path = dir.path().join(FILE);
         let good = fs::read_to_string(&path).expect("read");
-        let secret = good
-            .lines()
-            .find_map(|line| line.strip_prefix("link_secret "))
-            .expect("line");
+        let secret = good.lines().find_map(|line| line.strip_prefix("link_secret ")).expect("line");
         let bad = [
             good.replace("v1", "v2"),
             good.replace("node 7", "node 07"),

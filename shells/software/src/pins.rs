@@ -71,17 +71,11 @@ mod tests {
     #[test]
     fn custodians_are_pinned_once() {
         let dir = tempfile::tempdir().expect("dir");
-        let set = Custodians {
-            keys: vec![Hex([1; 32]), Hex([2; 32])],
-            threshold: 2,
-        };
+        let set = Custodians { keys: vec![Hex([1; 32]), Hex([2; 32])], threshold: 2 };
         assert!(load(dir.path()).is_err());
         pin(dir.path(), &set).expect("pin");
         pin(dir.path(), &set).expect("the same again");
-        let other = Custodians {
-            threshold: 1,
-            ..set.clone()
-        };
+        let other = Custodians { threshold: 1, ..set.clone() };
         assert!(pin(dir.path(), &other).is_err());
         assert_eq!(load(dir.path()).expect("load"), set);
     }
@@ -98,10 +92,7 @@ mod tests {
             (vec![key("2"), key("1")], 1),
             (vec![], 0),
         ] {
-            let text = format!(
-                "{{\"keys\":[{}],\"threshold\":{threshold}}}",
-                keys.join(",")
-            );
+            let text = format!("{{\"keys\":[{}],\"threshold\":{threshold}}}", keys.join(","));
             std::fs::write(&path, &text).expect("write");
             assert!(read(&path).is_err(), "{text}");
         }

@@ -111,10 +111,7 @@ struct Outlet<W: Write> {
 
 impl<W: Write> Outlet<W> {
     fn new(pipe: W) -> Self {
-        Self {
-            pipe: BufWriter::with_capacity(OUTPUT_BUFFER, pipe),
-            told: false,
-        }
+        Self { pipe: BufWriter::with_capacity(OUTPUT_BUFFER, pipe), told: false }
     }
 
     fn write(&mut self, messages: Vec<ToHost>) -> Result<(), Failure> {
@@ -193,10 +190,7 @@ mod tests {
             if !self.queued.is_empty() {
                 self.flushes.lock().expect("lock").push(self.queued.len());
             }
-            let reply = |id| ToHost::Reply {
-                id,
-                reply: Blob(Vec::new()),
-            };
+            let reply = |id| ToHost::Reply { id, reply: Blob(Vec::new()) };
             self.queued.drain(..).map(reply).collect()
         }
 
@@ -206,11 +200,7 @@ mod tests {
     }
 
     fn request(id: u64) -> ToVault {
-        ToVault::Request {
-            id,
-            ticket: Blob(Vec::new()),
-            frame: Blob(Vec::new()),
-        }
+        ToVault::Request { id, ticket: Blob(Vec::new()), frame: Blob(Vec::new()) }
     }
 
     fn piped(messages: &[ToVault]) -> Vec<u8> {
@@ -242,17 +232,12 @@ mod tests {
         let is_reply = |message: &&ToHost| matches!(message, ToHost::Reply { .. });
         assert_eq!(said.iter().filter(is_reply).count(), 1_000);
         let flushes = engine.flushes.lock().expect("lock");
-        assert!(
-            flushes.iter().all(|batch| *batch <= BATCH_MAX),
-            "{flushes:?}"
-        );
+        assert!(flushes.iter().all(|batch| *batch <= BATCH_MAX), "{flushes:?}");
     }
 
     #[test]
     fn a_vault_that_halts_says_so_once_and_ends() {
-        let start = ToVault::Start {
-            bytes: Blob(Vec::new()),
-        };
+        let start = ToVault::Start { bytes: Blob(Vec::new()) };
         let mut engine = Echo::default();
         let (result, said) = run(&mut engine, piped(&[start, request(1)]));
         assert!(matches!(result, Err(Failure::Halted { code: 9, .. })));

@@ -10,18 +10,14 @@ use strongroom_shell_software::{
     failure::Failure,
     harden::{self, Measure},
     hardware::Software,
+    pump::{Engine, pump},
 };
+use strongroom_vault::{BootError, Setup, Vault};
+use strongroom_wire::process::{ToHost, ToVault};
 
 /// What `run` may be given.
-pub(crate) const OPTIONS: [&str; 7] = [
-    "dir",
-    "node",
-    "fleet",
-    "manifest",
-    "signatures",
-    "tick-ms",
-    "danger-clock-offset-ms",
-];
+pub(crate) const OPTIONS: [&str; 7] =
+    ["dir", "node", "fleet", "manifest", "signatures", "tick-ms", "danger-clock-offset-ms"];
 
 /// Checks everything, closes the sandbox, and serves standard input until it ends.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -33,9 +29,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let tick_ms: u64 = options.required("tick-ms")?;
     let offset_ms: i64 = options.optional("danger-clock-offset-ms")?.unwrap_or(0);
     if !(5..=10_000).contains(&tick_ms) {
-        return Err(Failure::Usage(format!(
-            "--tick-ms {tick_ms}, expected 5 to 10000"
-        )));
+        return Err(Failure::Usage(format!("--tick-ms {tick_ms}, expected 5 to 10000")));
     }
     let mut measures = harden::before_keys();
     let admitted = admit(Claim {
@@ -48,8 +42,44 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     measures.extend(harden::before_messages(&dir));
     let mut events = say(&measures);
     events.extend(clock_events(&admitted, offset_ms));
-    let _ = (admitted, tick_ms, events, Duration::ZERO);
-    Err(Failure::Machine("not built in yet".to_owned()))
+    let Admitted { node_keys, fleet_secrets, manifest } = admitted;
+    let hardware = Software::new(&dir, node_keys, fleet_secrets, offset_ms);
+    let setup = Setup { node, fleet, manifest, tick_ms };
+    let vault = Vault::new(setup, hardware).map_err(|e| match e {
+        BootError::Hardware(e) => Failure::Machine(e.to_string()),
+        e => Failure::Refused(e.to_string()),
+    })?;
+    let mut engine = Body { vault, events };
+    // Twice in a tick of consensus, so that an election's ticks are not late by a whole one.
+    let tick = Duration::from_millis(tick_ms.div_ceil(2));
+    pump(&mut engine, std::io::stdin(), std::io::stdout(), tick)
+}
+
+/// The vault, and what its body has to say to the host before it.
+struct Body {
+    vault: Vault<Software>,
+    events: Vec<String>,
+}
+
+impl Engine for Body {
+    fn step(&mut self, input: ToVault) -> Vec<ToHost> {
+        self.vault.step(input)
+    }
+
+    fn tick(&mut self) -> Vec<ToHost> {
+        let events = self.events.drain(..).map(|text| ToHost::Event { text });
+        let mut messages: Vec<ToHost> = events.collect();
+        messages.extend(self.vault.tick());
+        messages
+    }
+
+    fn flush(&mut self) -> Vec<ToHost> {
+        self.vault.flush()
+    }
+
+    fn halted(&self) -> Option<(u16, &'static str)> {
+        self.vault.halted()
+    }
 }
 
 /// Writes the measures to the log, and returns those that are not in force as events for the host.

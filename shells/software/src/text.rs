@@ -53,11 +53,7 @@ impl<'a> Reader<'a> {
     /// [`Failure::Refused`] with file, line and what was expected.
     pub fn new(path: &'a Path, bytes: &'a [u8], header: &str) -> Result<Self, Failure> {
         let rest = std::str::from_utf8(bytes).unwrap_or("");
-        let mut reader = Self {
-            path,
-            rest,
-            line: 0,
-        };
+        let mut reader = Self { path, rest, line: 0 };
         match reader.next_line() {
             Some(line) if line == header => Ok(reader),
             _ => Err(reader.expected(header)),
@@ -73,11 +69,7 @@ impl<'a> Reader<'a> {
 
     /// A refusal that names the line, what belongs there, and nothing of what stands there.
     fn expected(&self, what: &str) -> Failure {
-        Failure::Refused(format!(
-            "{} line {}: expected `{what}`",
-            self.path.display(),
-            self.line
-        ))
+        Failure::Refused(format!("{} line {}: expected `{what}`", self.path.display(), self.line))
     }
 
     /// The value of the next line, which must have this name.
@@ -130,10 +122,6 @@ impl<'a> Reader<'a> {
     /// [`Failure::Refused`].
     pub fn finish(mut self) -> Result<(), Failure> {
         self.line += 1;
-        if self.has_more() {
-            Err(self.expected("the end of the file"))
-        } else {
-            Ok(())
-        }
+        if self.has_more() { Err(self.expected("the end of the file")) } else { Ok(()) }
     }
 }

@@ -71,30 +71,18 @@ fn another_fleets_secrets_are_refused() {
     let mut manifest = site.manifest();
     manifest.fleets[0].hpke_key.0[0] ^= 1;
     site.publish(&manifest, &[201, 202]);
-    assert!(
-        site.run_refused(&site.vault_dir(1), 1, "dev")
-            .contains("another HPKE key")
-    );
+    assert!(site.run_refused(&site.vault_dir(1), 1, "dev").contains("another HPKE key"));
 
     let mut manifest = site.manifest();
     manifest.fleets[0].keysets[0].server_key = Hex([4; 32]);
     site.publish(&manifest, &[201, 202]);
-    assert!(
-        site.run_refused(&site.vault_dir(1), 1, "dev")
-            .contains("other keysets")
-    );
+    assert!(site.run_refused(&site.vault_dir(1), 1, "dev").contains("other keysets"));
 
     let mut manifest = site.manifest();
     manifest.fleets[0].id = "prod".to_owned();
     site.publish(&manifest, &[201, 202]);
-    assert!(
-        site.run_refused(&site.vault_dir(1), 1, "prod")
-            .contains("secrets are fleet dev's")
-    );
-    assert!(
-        site.run_refused(&site.vault_dir(1), 1, "dev")
-            .contains("no fleet named dev")
-    );
+    assert!(site.run_refused(&site.vault_dir(1), 1, "prod").contains("secrets are fleet dev's"));
+    assert!(site.run_refused(&site.vault_dir(1), 1, "dev").contains("no fleet named dev"));
 }
 
 #[test]

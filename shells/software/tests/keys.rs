@@ -36,10 +36,7 @@ fn what_is_printed_holds_no_secret() {
     for secret in keys.lines().filter_map(|line| line.split(' ').nth(1)) {
         assert!(secret.len() < 64 || !line.contains(secret));
     }
-    assert!(
-        line.starts_with("{\"node\":9,\"identity_key\":\""),
-        "{line}"
-    );
+    assert!(line.starts_with("{\"node\":9,\"identity_key\":\""), "{line}");
 }
 
 #[test]

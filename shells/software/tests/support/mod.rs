@@ -32,11 +32,7 @@ pub(crate) fn vault(words: &[&str]) -> Output {
 
 pub(crate) fn good(words: &[&str]) -> String {
     let output = vault(words);
-    assert!(
-        output.status.success(),
-        "{words:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
 
@@ -58,9 +54,8 @@ pub(crate) fn custodian(number: u8) -> SigningKey {
 
 /// Custodians 201, 202 and 203, of whom two must sign.
 pub(crate) fn custodians() -> Custodians {
-    let mut keys: Vec<_> = [201, 202, 203]
-        .map(|n| Hex(custodian(n).verifying_key().to_bytes()))
-        .into();
+    let mut keys: Vec<_> =
+        [201, 202, 203].map(|n| Hex(custodian(n).verifying_key().to_bytes())).into();
     keys.sort();
     Custodians { keys, threshold: 2 }
 }
@@ -92,10 +87,7 @@ impl Site {
         words.extend(infos.iter().map(|path| text(path)));
         let fleet = serde_json::from_str(&good(&words)).expect("fleet info");
         for node in 2..=count {
-            let (dir, sealed) = (
-                at(&format!("vault-{node}")),
-                out.join(format!("box-{node}.bin")),
-            );
+            let (dir, sealed) = (at(&format!("vault-{node}")), out.join(format!("box-{node}.bin")));
             let words = ["accept", "--dir", text(&dir), "--box", text(&sealed)];
             good(&[&words[..], &["--fleet", "dev"]].concat());
         }
@@ -155,10 +147,7 @@ impl Site {
         let mut signatures = ManifestSignatures::default();
         for number in signers {
             let key = custodian(*number);
-            signatures.push(
-                key.verifying_key().to_bytes(),
-                key.sign(&statement).to_bytes(),
-            );
+            signatures.push(key.verifying_key().to_bytes(), key.sign(&statement).to_bytes());
         }
         fs::write(self.root.path().join("manifest.json"), bytes).expect("write");
         let signatures = serde_json::to_vec(&signatures).expect("json");
