@@ -14,6 +14,7 @@
 mod answer;
 mod boot;
 mod clock;
+mod forward;
 mod history;
 mod intake;
 mod keys;

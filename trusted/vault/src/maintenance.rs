@@ -76,18 +76,7 @@ impl<H: Hardware> Vault<H> {
         for to in self.waiting.expired(before_ms) {
             self.reply(to, Err(RelayRefusal::Unknown));
         }
-        let late: Vec<u64> = self
-            .forwarded
-            .iter()
-            .filter(|(_, (_, since_ms))| *since_ms <= before_ms)
-            .map(|(name, _)| *name)
-            .collect();
-        for name in late {
-            if let Some((host_id, _)) = self.forwarded.remove(&name) {
-                let to = crate::waiting::ReplyTo::Host(host_id);
-                self.reply(to, Err(RelayRefusal::Unknown));
-            }
-        }
+        self.route_all(now_ms);
     }
 
     /// The leader's own entries, one at a time: a new era, a new policy, deadlines, erasure.

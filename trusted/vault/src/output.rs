@@ -77,11 +77,8 @@ impl<H: Hardware> Vault<H> {
                 }
             }
             Note::Answer { id, reply } => {
-                let Some((host_id, _)) = self.forwarded.remove(&id) else {
-                    return;
-                };
                 let reply = reply_from_bytes(&reply.0).unwrap_or(Err(RelayRefusal::Unknown));
-                self.reply(ReplyTo::Host(host_id), reply);
+                self.on_forward_answer(from, id, reply);
             }
         }
     }

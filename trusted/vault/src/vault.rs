@@ -3,6 +3,7 @@
 use crate::{
     boot::Loading,
     clock::Clocks,
+    forward::Forwarded,
     history::History,
     keys::FleetKeys,
     peers::{self, Note},
@@ -22,7 +23,7 @@ use strongroom_replica::{Event, Replica, ReplicaId};
 use strongroom_wire::{
     codec::Blob,
     process::{ToHost, ToVault},
-    relay::{RelayRefusal, RelayReply, reply_to_bytes},
+    relay::{RelayReply, reply_to_bytes},
 };
 
 /// Requests under way at once; more are told to come again.
@@ -50,8 +51,8 @@ pub struct Vault<H: Hardware> {
     pub(crate) history: History,
     pub(crate) clocks: Clocks,
     pub(crate) waiting: WaitingRoom,
-    /// Requests passed on to the leader: our name for each, its host's id, and since when.
-    pub(crate) forwarded: BTreeMap<u64, (u64, u64)>,
+    /// Requests passed on to the leader, by our name for each.
+    pub(crate) forwarded: BTreeMap<u64, Forwarded>,
     pub(crate) next_forward: u64,
     /// By node: its process, and what it says it has forgotten.
     pub(crate) erased: BTreeMap<u8, (u64, u64)>,
@@ -192,29 +193,6 @@ impl<H: Hardware> Vault<H> {
         let mut bytes = [0; 32];
         self.rng.fill_bytes(&mut bytes);
         bytes
-    }
-
-    /// A relayed request: this node's to answer if it leads, otherwise the leader's.
-    fn on_request(&mut self, now_ms: u64, id: u64, ticket: Vec<u8>, frame: Vec<u8>) {
-        let leads = self.replica.as_ref().is_some_and(Replica::ready_to_serve);
-        if leads {
-            self.take_request(now_ms, ReplyTo::Host(id), &ticket, &frame);
-            return;
-        }
-        let leader = self.replica.as_ref().and_then(Replica::leader);
-        let leader = leader.filter(|leader| *leader != self.incarnation);
-        let Some(leader) = leader.filter(|_| self.forwarded.len() < WAITING_MAX) else {
-            self.reply(ReplyTo::Host(id), Err(RelayRefusal::NoQuorum));
-            return;
-        };
-        let name = self.next_forward;
-        self.next_forward = name.saturating_add(1);
-        self.forwarded.insert(name, (id, now_ms));
-        let note = Note::Forward { id: name, ticket: Blob(ticket), frame: Blob(frame) };
-        if !self.send_note(leader.as_u64(), &note) {
-            self.forwarded.remove(&name);
-            self.reply(ReplyTo::Host(id), Err(RelayRefusal::NoQuorum));
-        }
     }
 
     pub(crate) fn send_note(&mut self, to: u64, note: &Note) -> bool {
