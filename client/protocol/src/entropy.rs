@@ -5,16 +5,16 @@ use chacha20::{
     rand_core::{Rng as _, SeedableRng as _},
 };
 use rand_core_0_6::{CryptoRng, Error, RngCore};
-use zeroize::Zeroize as _;
 
 /// ChaCha20 from a seed. The order of the draws is part of an operation.
 pub(crate) struct Entropy(ChaCha20Rng);
 
 impl Entropy {
-    pub(crate) fn from_seed(mut seed: [u8; 32]) -> Self {
-        let entropy = Self(ChaCha20Rng::from_seed(seed));
-        seed.zeroize();
-        entropy
+    /// The seed is borrowed and not wiped in place: rustc 1.95 lets a closure's caller read an array
+    /// again that it has passed by value (rust-lang/rust#155241), so wiping a parameter made the
+    /// *next* operation's seed zero. A test of one seed and one frame found it.
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(ChaCha20Rng::from_seed(*seed))
     }
 
     pub(crate) fn draw<const N: usize>(&mut self) -> [u8; N] {

@@ -45,7 +45,7 @@ fn sealed(
     body: Body,
     seed: [u8; 32],
 ) -> Result<(Awaiting, OutgoingFrame), ProtocolError> {
-    ask(destination, body, Entropy::from_seed(seed).draw())
+    ask(destination, body, Entropy::from_seed(&seed).draw())
 }
 
 /// Asks how the slot stands. It also cancels a replacement that somebody without authority began.

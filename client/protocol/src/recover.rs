@@ -132,7 +132,7 @@ impl Recovery {
         keep_device: bool,
         seed: [u8; 32],
     ) -> Result<(Self, OutgoingFrame), ProtocolError> {
-        let mut entropy = Entropy::from_seed(seed);
+        let mut entropy = Entropy::from_seed(&seed);
         let started = ClientLogin::<Suite>::start(&mut entropy, password.as_bytes())
             .map_err(|_| ProtocolError::Internal("blinding"))?;
         let ke1 = Fixed::from_slice(&started.message.serialize())
@@ -188,7 +188,7 @@ impl Recovery {
         by: Voucher,
     ) -> Result<Charged, ProtocolError> {
         let destination = self.awaiting.destination();
-        let mut entropy = Entropy::from_seed(*self.later);
+        let mut entropy = Entropy::from_seed(&self.later);
         // Drawn in any case: the same number of steps, whatever the verdict.
         let (random_ke3, seed) = (entropy.draw::<KE3_LEN>(), entropy.draw());
         let tried = self.login(&opened, ke2, &mut entropy);

@@ -64,7 +64,7 @@ impl Registration {
         device: [u8; 32],
         seed: [u8; 32],
     ) -> Result<(Self, OutgoingFrame), ProtocolError> {
-        let mut entropy = Entropy::from_seed(seed);
+        let mut entropy = Entropy::from_seed(&seed);
         let started = ClientRegistration::<Suite>::start(&mut entropy, password.as_bytes())
             .map_err(|_| ProtocolError::Internal("blinding"))?;
         let request = Fixed::from_slice(&started.message.serialize())
@@ -168,7 +168,7 @@ impl Offer {
     ) -> Result<(RegistrationFinish, OutgoingFrame), ProtocolError> {
         let Registration { awaiting, state, password, backup_key, device, later } =
             self.registration;
-        let mut entropy = Entropy::from_seed(*later);
+        let mut entropy = Entropy::from_seed(&later);
         let destination = awaiting.destination();
         let to = destination.inner();
         let client = binding::client_identity(&to.slot);
