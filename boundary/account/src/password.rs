@@ -73,20 +73,22 @@ fn space(character: char) -> char {
     if character.general_category() == GeneralCategory::SpaceSeparator { ' ' } else { character }
 }
 
-/// The freeform class of RFC 8264, with two kinds of character allowed in addition: those assigned
-/// since Unicode 6.3, and joiners between two emoji.
+/// The freeform class of RFC 8264, with three kinds of character allowed in addition: those assigned
+/// since Unicode 6.3, joiners between two emoji, and those that identifiers allow only beside certain
+/// others (ContextO, such as `·`): NFC makes them of characters without such a rule.
 fn check(text: &str) -> Result<(), PasswordError> {
     let class = FreeformClass::default();
     let mut masked = Zeroizing::new(String::with_capacity(text.len() * NFC_GROWTH));
     let mut before = None;
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
-        let is_newer = class.get_value_from_char(c) == DerivedPropertyValue::Unassigned
-            && character::is_newer_and_visible(c);
+        let property = class.get_value_from_char(c);
+        let is_free = property == DerivedPropertyValue::ContextO
+            || (property == DerivedPropertyValue::Unassigned && character::is_newer_and_visible(c));
         let joins = c == character::JOINER
             && before.is_some_and(character::is_joinable)
             && rest.clone().next().is_some_and(character::is_joinable);
-        masked.push(if is_newer || joins { STAND_IN } else { c });
+        masked.push(if is_free || joins { STAND_IN } else { c });
         before = Some(c);
     }
     class.allows(masked.as_str()).map_err(|error| match error {

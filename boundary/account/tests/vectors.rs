@@ -96,7 +96,7 @@ fn messages_hold_no_character_of_the_password() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
     fn what_opaque_string_accepts_is_accepted_with_the_same_bytes(typed in "\\PC{0,24}|[ -~\u{a0}-\u{2ff}\u{3000}]{0,24}") {
