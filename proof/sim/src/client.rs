@@ -129,14 +129,9 @@ impl User {
     /// If the protocol refuses its own inputs.
     pub fn recover(&mut self, right: bool, seed: [u8; 32]) {
         let password = if right { &self.password } else { &self.wrong };
-        let (recovery, frame) = Recovery::start(
-            &self.destination,
-            password,
-            self.device.public(),
-            false,
-            seed,
-        )
-        .expect("recovery");
+        let (recovery, frame) =
+            Recovery::start(&self.destination, password, self.device.public(), false, seed)
+                .expect("recovery");
         self.begin(Stage::RecoverStart(Box::new(recovery), frame, right));
     }
 
@@ -196,11 +191,7 @@ impl User {
     ) -> Learned {
         match recovery.on_started(answer) {
             Ok(Started::Charged(charged)) => {
-                self.begin(Stage::RecoverFinish(
-                    Box::new(charged.next),
-                    charged.frame,
-                    right,
-                ));
+                self.begin(Stage::RecoverFinish(Box::new(charged.next), charged.frame, right));
                 Learned::Guessed(charged.by, right)
             }
             Ok(Started::Wait { reason, budget, by }) => Learned::Wait(by, reason, budget.next_ms),

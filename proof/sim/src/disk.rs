@@ -60,19 +60,13 @@ impl Image {
     /// What the host hands to a new process.
     pub fn load(&self) -> Vec<ToVault> {
         let meta = self.meta.clone().map(|bytes| ToVault::LoadMeta { bytes });
-        let snapshot = self
-            .snapshot
-            .clone()
-            .map(|bytes| ToVault::LoadSnapshot { bytes });
+        let snapshot = self.snapshot.clone().map(|bytes| ToVault::LoadSnapshot { bytes });
         let salts = self.salts.clone().map(|bytes| ToVault::LoadSalts { bytes });
-        let entries = self
-            .entries
-            .iter()
-            .map(|(index, (entry, salt))| ToVault::LoadEntry {
-                index: *index,
-                entry: entry.clone(),
-                salt: salt.clone(),
-            });
+        let entries = self.entries.iter().map(|(index, (entry, salt))| ToVault::LoadEntry {
+            index: *index,
+            entry: entry.clone(),
+            salt: salt.clone(),
+        });
         meta.into_iter()
             .chain(snapshot)
             .chain(salts)
@@ -84,22 +78,12 @@ impl Image {
     /// Every byte string of this disk.
     pub fn bytes(&self) -> impl Iterator<Item = &[u8]> {
         let single = [&self.meta, &self.snapshot, &self.salts];
-        let entries = self
-            .entries
-            .values()
-            .flat_map(|(entry, salt)| [entry, salt]);
-        single
-            .into_iter()
-            .flatten()
-            .chain(entries)
-            .map(|blob| blob.0.as_slice())
+        let entries = self.entries.values().flat_map(|(entry, salt)| [entry, salt]);
+        single.into_iter().flatten().chain(entries).map(|blob| blob.0.as_slice())
     }
 
     fn last_entry(&mut self) -> Option<&mut Vec<u8>> {
-        self.entries
-            .values_mut()
-            .next_back()
-            .map(|(entry, _)| &mut entry.0)
+        self.entries.values_mut().next_back().map(|(entry, _)| &mut entry.0)
     }
 }
 

@@ -73,26 +73,16 @@ impl Ceremony {
         custodians.sort_by_key(|key| key.verifying_key().to_bytes());
         let manifest = Manifest {
             custodians: Custodians {
-                keys: custodians
-                    .iter()
-                    .map(|k| Hex(k.verifying_key().to_bytes()))
-                    .collect(),
+                keys: custodians.iter().map(|k| Hex(k.verifying_key().to_bytes())).collect(),
                 threshold: 2,
             },
             epoch: 1,
             fleets: [Fleet {
                 hpke_key: Hex(public.to_bytes().try_into().expect("1216 bytes")),
                 id: FLEET.to_owned(),
-                keysets: [Keyset {
-                    id: 1,
-                    server_key: Hex(server_key),
-                }]
-                .to_vec(),
+                keysets: [Keyset { id: 1, server_key: Hex(server_key) }].to_vec(),
                 measurement: String::new(),
-                nodes: (1..)
-                    .zip(&nodes)
-                    .map(|(id, hardware)| node(id, hardware))
-                    .collect(),
+                nodes: (1..).zip(&nodes).map(|(id, hardware)| node(id, hardware)).collect(),
                 protection: Protection::Software,
                 rollback_tolerance: 0,
                 slots: SlotRange::ALL,
@@ -111,14 +101,7 @@ impl Ceremony {
         };
         let bytes = to_canonical_json(&manifest);
         let manifest = Verified::pinned(&bytes, &sha256(&bytes)).expect("a manifest by the rules");
-        Self {
-            manifest,
-            nodes,
-            secrets: Rc::new(secrets),
-            ticket_key,
-            custodians,
-            public,
-        }
+        Self { manifest, nodes, secrets: Rc::new(secrets), ticket_key, custodians, public }
     }
 
     /// What an honest gateway mints: a sealed ticket for this frame.
@@ -142,10 +125,7 @@ impl Ceremony {
             signature: Fixed([0; 64]),
         };
         ticket.signature = Fixed(self.ticket_key.sign(&ticket.statement()).to_bytes());
-        let scope = Scope {
-            manifest_digest: self.manifest.digest(),
-            fleet: FLEET,
-        };
+        let scope = Scope { manifest_digest: self.manifest.digest(), fleet: FLEET };
         let plaintext = ticket.to_plaintext().expect("fits");
         seal_ticket(&scope, &self.public, &plaintext, draw(rng)).expect("seals")
     }
@@ -154,24 +134,13 @@ impl Ceremony {
     pub fn start(&self, mut positions: Vec<SignedPosition>) -> SignedStart {
         positions.sort_by_key(|p| p.position.node);
         let era = positions.iter().map(|p| p.position.era).max().unwrap_or(0) + 1;
-        let start = Start {
-            fleet: FLEET.to_owned(),
-            era,
-            positions,
-        };
+        let start = Start { fleet: FLEET.to_owned(), era, positions };
         let statement = start.statement();
-        let signatures = self
-            .custodians
-            .iter()
-            .take(2)
-            .map(|key| CustodianSignature {
-                custodian: Fixed(key.verifying_key().to_bytes()),
-                signature: Fixed(key.sign(&statement).to_bytes()),
-            });
-        SignedStart {
-            signatures: signatures.collect(),
-            start,
-        }
+        let signatures = self.custodians.iter().take(2).map(|key| CustodianSignature {
+            custodian: Fixed(key.verifying_key().to_bytes()),
+            signature: Fixed(key.sign(&statement).to_bytes()),
+        });
+        SignedStart { signatures: signatures.collect(), start }
     }
 }
 
@@ -179,9 +148,7 @@ fn node(id: u8, hardware: &NodeHardware) -> Node {
     Node {
         evidence: String::new(),
         id,
-        identity_key: Hex(SigningKey::from_bytes(&hardware.identity)
-            .verifying_key()
-            .to_bytes()),
+        identity_key: Hex(SigningKey::from_bytes(&hardware.identity).verifying_key().to_bytes()),
         link_key: Hex(strongroom_link::public_key(&hardware.link)),
         roles: [Role::Vault].to_vec(),
         site: format!("site-{id}"),

@@ -65,26 +65,17 @@ impl SimHardware {
         clock: Rc<RefCell<WorldClock>>,
         seed: [u8; 32],
     ) -> Self {
-        Self {
-            node,
-            fleet,
-            clock,
-            rng: ChaCha20Rng::from_seed(seed),
-        }
+        Self { node, fleet, clock, rng: ChaCha20Rng::from_seed(seed) }
     }
 }
 
 impl Keys for SimHardware {
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], HardwareError> {
-        Ok(SigningKey::from_bytes(&self.node.identity)
-            .sign(message)
-            .to_bytes())
+        Ok(SigningKey::from_bytes(&self.node.identity).sign(message).to_bytes())
     }
 
     fn identity_public(&self) -> [u8; 32] {
-        SigningKey::from_bytes(&self.node.identity)
-            .verifying_key()
-            .to_bytes()
+        SigningKey::from_bytes(&self.node.identity).verifying_key().to_bytes()
     }
 
     fn link_secret(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {

@@ -10,18 +10,12 @@ struct Options {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options {
-        from: 0,
-        seeds: 200,
-        json: false,
-    };
+    let mut options = Options { from: 0, seeds: 200, json: false };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || {
             let value = args.next().ok_or_else(|| format!("{arg} takes a number"))?;
-            value
-                .parse::<u64>()
-                .map_err(|_| format!("{arg} takes a number, got {value}"))
+            value.parse::<u64>().map_err(|_| format!("{arg} takes a number, got {value}"))
         };
         match arg.as_str() {
             "--seed" => (options.from, options.seeds) = (number()?, 1),
@@ -73,11 +67,7 @@ fn main() -> ExitCode {
         totals.halts
     );
     eprintln!("{} passed, {failed} failed", options.seeds - failed);
-    if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[derive(Default)]
@@ -104,11 +94,7 @@ impl Totals {
 }
 
 fn print_json(report: &Report) {
-    let digest: String = report
-        .digest
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest: String = report.digest.iter().map(|byte| format!("{byte:02x}")).collect();
     println!(
         "{{\"seed\":{},\"virtual_ms\":{},\"events\":{},\"answers\":{},\"recoveries\":{},\
          \"locked\":{},\"crashes\":{},\"cold_starts\":{},\"halts\":{},\"broken\":{},\

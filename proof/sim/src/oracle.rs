@@ -85,10 +85,7 @@ impl Oracle {
         if holders < majority {
             self.fail(
                 "INV-2",
-                format!(
-                    "answer of index {} left with {holders} of {majority} holders",
-                    by.index
-                ),
+                format!("answer of index {} left with {holders} of {majority} holders", by.index),
             );
         }
     }
@@ -96,18 +93,11 @@ impl Oracle {
     /// INV-4: vault time rises with the log. INV-5: one index answers one request, so no minority
     /// or forked leader answers beside the fleet.
     pub fn inv4_inv5_one_history(&mut self, who: (usize, u64), by: &Voucher) {
-        let before = self
-            .answered
-            .range(..by.index)
-            .next_back()
-            .map(|(i, (_, t))| (*i, *t));
+        let before = self.answered.range(..by.index).next_back().map(|(i, (_, t))| (*i, *t));
         if let Some((index, time)) = before
             && time > by.now_ms
         {
-            self.inv4_broken(format!(
-                "index {index} at {time} ms, {} at {}",
-                by.index, by.now_ms
-            ));
+            self.inv4_broken(format!("index {index} at {time} ms, {} at {}", by.index, by.now_ms));
         }
         let known = self.answered.insert(by.index, (who, by.now_ms));
         if let Some((other, _)) = known.filter(|(other, _)| *other != who) {
@@ -146,10 +136,7 @@ impl Oracle {
         match (forged, refused) {
             (true, None) => self.inv9_broken("a forged answer was believed".to_owned()),
             (false, Some(error)) if is_forgery(error) => {
-                self.fail(
-                    "INV-6",
-                    format!("an honest answer was taken for forged: {error}"),
-                );
+                self.fail("INV-6", format!("an honest answer was taken for forged: {error}"));
             }
             _ => {}
         }
@@ -176,9 +163,7 @@ impl Oracle {
     /// INV-10: no host carries or keeps a password or a backup key.
     pub fn inv10_secret_in(&mut self, what: &str, bytes: &[u8]) {
         let seen = bytes.windows(8).any(|window| {
-            window
-                .first_chunk::<8>()
-                .is_some_and(|prefix| self.secrets.contains(prefix))
+            window.first_chunk::<8>().is_some_and(|prefix| self.secrets.contains(prefix))
         });
         if seen {
             self.fail("INV-10", format!("a secret is in {what}"));

@@ -48,11 +48,7 @@ impl Dice {
 
     /// A number below `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
-        if bound == 0 {
-            0
-        } else {
-            self.0.next_u64() % bound
-        }
+        if bound == 0 { 0 } else { self.0.next_u64() % bound }
     }
 
     /// True in `thousandths` of a thousand cases.

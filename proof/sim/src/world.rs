@@ -29,42 +29,13 @@ const PATIENCE_MS: u64 = 1_500;
 const CALM_MS: u64 = 120_000;
 
 pub(crate) enum Event {
-    Tick {
-        node: usize,
-        process: u64,
-    },
-    Frame {
-        from: u8,
-        to: usize,
-        bytes: Vec<u8>,
-    },
-    Persisted {
-        node: usize,
-        process: u64,
-        number: u64,
-        ops: Vec<PersistOp>,
-    },
-    Request {
-        node: usize,
-        user: usize,
-        frame_number: u64,
-        ticket: Vec<u8>,
-        frame: Vec<u8>,
-    },
-    Answer {
-        user: usize,
-        frame_number: u64,
-        reply: Vec<u8>,
-        held: Vec<u64>,
-        forged: bool,
-    },
-    Wake {
-        user: usize,
-    },
-    Timeout {
-        user: usize,
-        frame_number: u64,
-    },
+    Tick { node: usize, process: u64 },
+    Frame { from: u8, to: usize, bytes: Vec<u8> },
+    Persisted { node: usize, process: u64, number: u64, ops: Vec<PersistOp> },
+    Request { node: usize, user: usize, frame_number: u64, ticket: Vec<u8>, frame: Vec<u8> },
+    Answer { user: usize, frame_number: u64, reply: Vec<u8>, held: Vec<u64>, forged: bool },
+    Wake { user: usize },
+    Timeout { user: usize, frame_number: u64 },
     Fault,
     Watch,
 }
@@ -129,6 +100,8 @@ pub struct World {
     pub(crate) report: Report,
     digest: [u8; 32],
     trace: bool,
+    /// Whether hosts start dead processes again and custodians help, as in a fleet that people run.
+    pub(crate) tended: bool,
     /// The answer to a probe.
     pub(crate) probed: Option<Vec<u8>>,
 }
@@ -157,9 +130,8 @@ impl World {
             oracle.guard_secret(user.backup_key.as_bytes());
             oracle.guard_secret(user.password.as_bytes());
         }
-        let scripts = (0..plan.users)
-            .map(|_| users::Script::draw(&mut dice, plan.forgetful))
-            .collect();
+        let scripts =
+            (0..plan.users).map(|_| users::Script::draw(&mut dice, plan.forgetful)).collect();
         let report = Report {
             seed: plan.seed,
             virtual_ms: 0,
@@ -190,6 +162,7 @@ impl World {
             report,
             digest: [0; 32],
             trace: std::env::var_os("STRONGROOM_SIM_TRACE").is_some(),
+            tended: true,
             probed: None,
         };
         world.genesis();
@@ -289,30 +262,13 @@ impl World {
         match event {
             Event::Tick { node, process } => self.tick(node, process),
             Event::Frame { from, to, bytes } => self.deliver(from, to, bytes),
-            Event::Persisted {
-                node,
-                process,
-                number,
-                ops,
-            } => {
+            Event::Persisted { node, process, number, ops } => {
                 self.persisted(node, process, number, &ops);
             }
-            Event::Request {
-                node,
-                user,
-                frame_number,
-                ticket,
-                frame,
-            } => {
+            Event::Request { node, user, frame_number, ticket, frame } => {
                 self.request(node, user, frame_number, ticket, frame);
             }
-            Event::Answer {
-                user,
-                frame_number,
-                reply,
-                held,
-                forged,
-            } => {
+            Event::Answer { user, frame_number, reply, held, forged } => {
                 self.answer(user, frame_number, &reply, &held, forged);
             }
             Event::Wake { user } => self.wake(user),

@@ -34,9 +34,7 @@ fn inv8_a_key_comes_back_through_any_node_that_survives() {
         world.kill(node);
     }
     let outcome = alice.recover(&mut world, "right").expect("no wait");
-    let Outcome::Recovered(recovered) = outcome else {
-        panic!("not recovered")
-    };
+    let Outcome::Recovered(recovered) = outcome else { panic!("not recovered") };
     assert_eq!(recovered.backup_key.as_bytes(), alice.backup_key.as_bytes());
 }
 
@@ -55,20 +53,15 @@ fn inv5_a_minority_is_silent_and_a_cold_start_brings_the_fleet_back() {
     for node in [4, 5, 6] {
         let ticket = world.ticket(&slot, frame.verb(), frame.bytes());
         let reply = world.relay(node, ticket, frame.bytes().to_vec());
-        let silent = matches!(
-            reply,
-            None | Some(Err(RelayRefusal::NoQuorum | RelayRefusal::Unknown))
-        );
-        assert!(silent, "node {node}");
+        let silent =
+            matches!(reply, None | Some(Err(RelayRefusal::NoQuorum | RelayRefusal::Unknown)));
+        assert!(silent, "node {node} answers: {:?}", reply.map(|r| r.map(|_| "a frame")));
     }
     // One comes back: a new process, that may not vote for its old self. The other three froze for
     // nobody yet, so there is a majority of disks and custodians can start an era from it.
     world.revive(3, Restore::Today);
     world.pass(2_000);
-    assert!(
-        world.leader().is_none(),
-        "three old voters and a stranger are no quorum"
-    );
+    assert!(world.leader().is_none(), "three old voters and a stranger are no quorum");
     world.custodians_start();
     assert!(world.pump(10_000, |world| world.leader().is_some()));
     let before = alice.budget(&mut world);
@@ -87,9 +80,7 @@ fn a_process_that_restarts_votes_again_only_as_a_new_incarnation() {
     let before = world.vault(2).map(|vault| vault.incarnation());
     world.revive(2, Restore::Today);
     assert!(world.pump(20_000, |world| {
-        world
-            .health(2)
-            .is_some_and(|h| h.role == "follower" && Some(h.incarnation) != before)
+        world.health(2).is_some_and(|h| h.role == "follower" && Some(h.incarnation) != before)
     }));
     assert_eq!(world.health(2).map(|h| h.voters.len()), Some(7));
 }
@@ -101,9 +92,7 @@ fn strangers_and_reattached_tickets_leave_no_trace() {
     alice.enroll(&mut world, "right");
     let (slot, other) = (alice.slot(), *Person::new(&world, "bob", 2).to.slot());
     let start = |seed| {
-        Recovery::start(&alice.to, &password("guess"), [1; 32], false, [seed; 32])
-            .expect("start")
-            .1
+        Recovery::start(&alice.to, &password("guess"), [1; 32], false, [seed; 32]).expect("start").1
     };
     let (frame, second) = (start(1), start(2));
     let leader = world.leader().expect("leader");
@@ -111,10 +100,7 @@ fn strangers_and_reattached_tickets_leave_no_trace() {
     let good = world.ticket(&slot, Verb::RecoverStart, &bytes);
     let refused = Some(Err(RelayRefusal::TicketRefused));
     // Reattached to another frame; for another slot; for another verb; by a stranger; too late.
-    assert_eq!(
-        world.relay(leader, good.clone(), second.bytes().to_vec()),
-        refused
-    );
+    assert_eq!(world.relay(leader, good.clone(), second.bytes().to_vec()), refused);
     let ticket = world.ticket(&other, Verb::RecoverStart, &bytes);
     assert_eq!(world.relay(leader, ticket, bytes.clone()), refused);
     let ticket = world.ticket(&slot, Verb::Budget, &bytes);
@@ -128,17 +114,11 @@ fn strangers_and_reattached_tickets_leave_no_trace() {
     let ticket = world.ticket(&slot, Verb::RecoverStart, &bytes);
     for len in [0, 1, bytes.len() - 1] {
         let cut = bytes[..len].to_vec();
-        assert!(matches!(
-            world.relay(leader, ticket.clone(), cut),
-            Some(Err(_))
-        ));
+        assert!(matches!(world.relay(leader, ticket.clone(), cut), Some(Err(_))));
     }
     let mut long = bytes.clone();
     long.push(0);
-    assert!(matches!(
-        world.relay(leader, ticket.clone(), long),
-        Some(Err(_))
-    ));
+    assert!(matches!(world.relay(leader, ticket.clone(), long), Some(Err(_))));
     let mut flipped = ticket;
     flipped[2] ^= 1;
     assert!(matches!(world.relay(leader, flipped, bytes), Some(Err(_))));
@@ -160,10 +140,7 @@ fn strangers_ticket(world: &World, slot: &Slot, frame: &[u8], expires_ms: u64) -
     };
     ticket.signature = Fixed(key.sign(&ticket.statement()).to_bytes());
     let manifest = &world.ceremony().manifest;
-    let scope = Scope {
-        manifest_digest: manifest.digest(),
-        fleet: fleet::FLEET,
-    };
+    let scope = Scope { manifest_digest: manifest.digest(), fleet: fleet::FLEET };
     let public = strongroom_session::FleetPublic::from_bytes(&manifest.fleets[0].hpke_key.0);
     let plaintext = ticket.to_plaintext().expect("fits");
     seal_ticket(&scope, &public.expect("key"), &plaintext, [3; 32]).expect("seals")
@@ -175,39 +152,25 @@ fn identity_elements_are_refused_through_the_whole_path() {
     let mut alice = Person::new(&world, "alice", 1);
     alice.enroll(&mut world, "right");
     let (slot, manifest) = (alice.slot(), world.ceremony().manifest.clone());
-    let scope = Scope {
-        manifest_digest: manifest.digest(),
-        fleet: fleet::FLEET,
-    };
+    let scope = Scope { manifest_digest: manifest.digest(), fleet: fleet::FLEET };
     let public = strongroom_session::FleetPublic::from_bytes(&manifest.fleets[0].hpke_key.0);
     let public = public.expect("key");
-    let account = strongroom_account::Account::normalise("alice")
-        .expect("account")
-        .hash();
+    let account = strongroom_account::Account::normalise("alice").expect("account").hash();
     for body in [
-        Body::RecoverStart {
-            ke1: Fixed([0; caps::opaque::KE1_LEN]),
-        },
-        Body::RegisterStart {
-            request: Fixed([0; 32]),
-        },
+        Body::RecoverStart { ke1: Fixed([0; caps::opaque::KE1_LEN]) },
+        Body::RegisterStart { request: Fixed([0; 32]) },
     ] {
         let verb = body.verb();
         let plaintext = Request::new(account, body).to_plaintext().expect("fits");
         let (frame, opener) = seal_request(&scope, &public, &plaintext, [8; 32]).expect("seals");
         let ticket = world.ticket(&slot, verb, &frame);
         let leader = world.leader().expect("leader");
-        let answer = world
-            .relay(leader, ticket, frame)
-            .expect("answer")
-            .expect("signed");
+        let answer = world.relay(leader, ticket, frame).expect("answer").expect("signed");
         let plaintext = opener.open(&answer).expect("opens");
         let (_, response) =
             strongroom_wire::response::SignedResponse::from_plaintext(&plaintext).expect("reads");
-        let refused = strongroom_wire::response::Outcome::Refused {
-            why: Refusal::BadMessage,
-            generation: 0,
-        };
+        let refused =
+            strongroom_wire::response::Outcome::Refused { why: Refusal::BadMessage, generation: 0 };
         assert_eq!(response.outcome, refused);
     }
     assert_eq!(alice.budget(&mut world).row_left, 10);
@@ -219,14 +182,9 @@ fn inv1_a_replayed_frame_is_the_same_attempt_on_every_leader() {
     let mut alice = Person::new(&world, "alice", 1);
     alice.enroll(&mut world, "right");
     let slot = alice.slot();
-    let (recovery, frame) = Recovery::start(
-        &alice.to,
-        &password("right"),
-        alice.device.public(),
-        false,
-        [9; 32],
-    )
-    .expect("start");
+    let (recovery, frame) =
+        Recovery::start(&alice.to, &password("right"), alice.device.public(), false, [9; 32])
+            .expect("start");
     // Each answer is lost with its leader; the next leader answers the same frame.
     let mut answers = Vec::new();
     for _ in 0..3 {
@@ -256,28 +214,13 @@ fn a_replayed_destroy_and_a_replayed_registration_change_nothing() {
     let mut alice = Person::new(&world, "alice", 1);
     alice.enroll(&mut world, "first");
     let slot = alice.slot();
-    let owner = Owner {
-        key: &alice.device,
-        generation: 1,
-        counter: 1,
-    };
+    let owner = Owner { key: &alice.device, generation: 1, counter: 1 };
     let (ask, destroy) = Destroy::ask(&alice.to, &owner, [7; 32]).expect("ask");
-    assert_eq!(
-        ask.on_answer(&world.carry_to_leader(&slot, &destroy))
-            .expect("done")
-            .0,
-        1
-    );
+    assert_eq!(ask.on_answer(&world.carry_to_leader(&slot, &destroy)).expect("done").0, 1);
     alice.enroll(&mut world, "second");
     // The gateway kept the frame and mints another ticket for it.
     let refused = ask.on_answer(&world.carry_to_leader(&slot, &destroy));
-    assert!(matches!(
-        refused,
-        Err(ProtocolError::Refused {
-            why: Refusal::GenerationMoved,
-            ..
-        })
-    ));
+    assert!(matches!(refused, Err(ProtocolError::Refused { why: Refusal::GenerationMoved, .. })));
     assert_eq!(recovered(alice.recover(&mut world, "second")), 0);
 }
 
@@ -339,10 +282,7 @@ fn inv4_a_leader_with_a_wrong_clock_moves_vault_time_nowhere() {
     world.pass(2_000);
     let status = alice.status(&mut world, 1, 1);
     let truth = EPOCH_MS + world.now_ms();
-    assert!(
-        status.failures_ms.iter().all(|at| *at <= truth + 1_000),
-        "{status:?}"
-    );
+    assert!(status.failures_ms.iter().all(|at| *at <= truth + 1_000), "{status:?}");
 }
 
 #[test]
@@ -376,11 +316,7 @@ fn inv2_inv3_every_verb_leaves_one_entry_of_one_size() {
         [2, 2, 2, 1, 1],
         "{steps:?}"
     );
-    assert_eq!(
-        world.broken(),
-        [],
-        "sizes are checked at every write and answer"
-    );
+    assert_eq!(world.broken(), [], "sizes are checked at every write and answer");
 }
 
 #[test]
@@ -393,12 +329,7 @@ fn inv7_a_locked_record_cannot_be_found_on_any_disk_with_all_keys() {
     let salt = |world: &World, slot: &Slot| {
         (0..world.len()).find_map(|node| {
             let state = world.vault(node)?.danger_state().slot(slot)?;
-            state
-                .record
-                .as_ref()?
-                .salt
-                .as_ref()
-                .map(|salt| *salt.expose())
+            state.record.as_ref()?.salt.as_ref().map(|salt| *salt.expose())
         })
     };
     let (lost, kept) = (salt(&world, &alice.slot()), salt(&world, &bob.slot()));
@@ -415,20 +346,13 @@ fn inv7_a_locked_record_cannot_be_found_on_any_disk_with_all_keys() {
     }
     world.custodians_start();
     assert!(world.pump(10_000, |world| world.leader().is_some()));
-    assert_eq!(
-        salt(&world, &bob.slot()),
-        kept,
-        "a live record is found by these means"
-    );
+    assert_eq!(salt(&world, &bob.slot()), kept, "a live record is found by these means");
     assert_eq!(salt(&world, &alice.slot()), None);
     let lost = lost.expect("salt");
     for node in 0..world.len() {
         let state = world.vault(node).expect("vault").danger_state();
         let salts = state.salts_to_bytes();
-        assert!(
-            !salts.windows(32).any(|window| window == lost),
-            "node {node}"
-        );
+        assert!(!salts.windows(32).any(|window| window == lost), "node {node}");
     }
 }
 
@@ -456,11 +380,7 @@ fn another_device_takes_over_only_with_authority_or_after_the_delay() {
     assert!(alice.status(&mut world, 1, 1).cancelled_replacement);
     // The owner's own device replaces at once.
     let device = DeviceKey::from_seed(&[1; 32]);
-    let by = Authorisation::Device {
-        key: &device,
-        generation: 1,
-        counter: 2,
-    };
+    let by = Authorisation::Device { key: &device, generation: 1, counter: 2 };
     let receipt = alice.enroll_as(&mut world, "new password", &by).receipt;
     assert_eq!((receipt.generation, receipt.destroyed), (2, Some(1)));
     assert_eq!(recovered(alice.recover(&mut world, "new password")), 0);

@@ -29,10 +29,7 @@ impl World {
     }
 
     fn up(&self) -> usize {
-        self.nodes
-            .iter()
-            .filter(|node| node.vault.is_some())
-            .count()
+        self.nodes.iter().filter(|node| node.vault.is_some()).count()
     }
 
     fn crash_within_reason(&mut self, node: usize) {
@@ -72,12 +69,7 @@ impl World {
     }
 
     fn lie_about_time(&mut self, node: usize) {
-        let skews = self
-            .ceremony
-            .nodes
-            .iter()
-            .filter(|n| *n.skew_ms.borrow() != 0)
-            .count();
+        let skews = self.ceremony.nodes.iter().filter(|n| *n.skew_ms.borrow() != 0).count();
         let skew = if skews < 3 {
             let days = i64::try_from(self.dice.below(800)).unwrap_or(0) - 400;
             days * 86_400_000
@@ -139,6 +131,9 @@ impl World {
 
     /// Looks whether the fleet serves; if it cannot come back by itself, custodians help.
     pub(crate) fn watch(&mut self) {
+        if !self.tended {
+            return;
+        }
         for node in 0..self.nodes.len() {
             // A host starts a process that stopped itself again, as `strongroomd` does.
             if self.nodes[node].vault.is_none() && self.dice.chance(300) {
@@ -148,10 +143,7 @@ impl World {
         let now = self.now();
         let serving = self.nodes.iter().any(|node| {
             node.vault.is_some()
-                && node
-                    .health
-                    .as_ref()
-                    .is_some_and(|h| h.ready && h.role == "leader")
+                && node.health.as_ref().is_some_and(|h| h.ready && h.role == "leader")
         });
         if serving {
             self.ready_ms = now;
@@ -162,11 +154,8 @@ impl World {
     }
 
     fn cold_start(&mut self) {
-        let living: Vec<bool> = self
-            .nodes
-            .iter()
-            .map(|node| node.vault.is_some() && !node.doubtful)
-            .collect();
+        let living: Vec<bool> =
+            self.nodes.iter().map(|node| node.vault.is_some() && !node.doubtful).collect();
         if living.iter().filter(|up| **up).count() < self.majority() {
             return;
         }

@@ -92,12 +92,7 @@ impl World {
         }
         let start = Blob(codec::encode(&self.ceremony.start(positions)));
         for node in 0..self.nodes.len() {
-            self.input(
-                node,
-                ToVault::Start {
-                    bytes: start.clone(),
-                },
-            );
+            self.input(node, ToVault::Start { bytes: start.clone() });
         }
     }
 
@@ -151,8 +146,7 @@ impl World {
 
     /// The network loses, delays and repeats; hosts keep a copy.
     fn carry(&mut self, from: u8, to: usize, bytes: Vec<u8>) {
-        self.oracle
-            .inv10_secret_in("a frame between vaults", &bytes);
+        self.oracle.inv10_secret_in("a frame between vaults", &bytes);
         if self.faulty() {
             if self.dice.chance(20) {
                 self.kept.push_back((from, to, bytes.clone()));
@@ -165,14 +159,7 @@ impl World {
             }
             if self.dice.chance(self.plan.repeat) {
                 let after = self.dice.below(200);
-                self.at(
-                    after,
-                    Event::Frame {
-                        from,
-                        to,
-                        bytes: bytes.clone(),
-                    },
-                );
+                self.at(after, Event::Frame { from, to, bytes: bytes.clone() });
             }
         }
         let after = 1 + self.dice.below(self.plan.delay_ms);
@@ -180,13 +167,7 @@ impl World {
     }
 
     pub(crate) fn deliver(&mut self, from: u8, to: usize, bytes: Vec<u8>) {
-        self.input(
-            to,
-            ToVault::Peer {
-                from,
-                bytes: Blob(bytes),
-            },
-        );
+        self.input(to, ToVault::Peer { from, bytes: Blob(bytes) });
     }
 
     fn persist(&mut self, node: usize, number: u64, ops: Vec<PersistOp>) {
@@ -202,12 +183,7 @@ impl World {
             if durable {
                 self.made_durable(node, &ops);
             }
-            self.say(|| {
-                format!(
-                    "node {}: killed at batch {number}, durable: {durable}",
-                    node + 1
-                )
-            });
+            self.say(|| format!("node {}: killed at batch {number}, durable: {durable}", node + 1));
             self.crash(node);
             return;
         }
@@ -217,15 +193,7 @@ impl World {
         let at = (self.now() + after).max(last + 1);
         self.nodes[node].unsynced.push_back(at);
         let wait = at - self.now();
-        self.at(
-            wait,
-            Event::Persisted {
-                node,
-                process,
-                number,
-                ops,
-            },
-        );
+        self.at(wait, Event::Persisted { node, process, number, ops });
     }
 
     pub(crate) fn persisted(&mut self, node: usize, process: u64, number: u64, ops: &[PersistOp]) {
@@ -262,14 +230,7 @@ impl World {
         host.next_request += 1;
         let id = host.next_request;
         host.requests.insert(id, (user, frame_number));
-        self.input(
-            node,
-            ToVault::Request {
-                id,
-                ticket: Blob(ticket),
-                frame: Blob(frame),
-            },
-        );
+        self.input(node, ToVault::Request { id, ticket: Blob(ticket), frame: Blob(frame) });
     }
 
     fn reply(&mut self, node: usize, id: u64, bytes: Vec<u8>) {
@@ -286,13 +247,7 @@ impl World {
             return;
         }
         let after = 1 + self.dice.below(self.plan.delay_ms);
-        let answer = Event::Answer {
-            user,
-            frame_number,
-            reply: bytes,
-            held,
-            forged: false,
-        };
+        let answer = Event::Answer { user, frame_number, reply: bytes, held, forged: false };
         self.at(after, answer);
     }
 }

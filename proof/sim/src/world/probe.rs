@@ -32,10 +32,8 @@ impl World {
     /// If it does not serve within a minute: a defect.
     pub fn calm_with(plan: Plan) -> Self {
         let mut world = Self::new(plan);
-        assert!(
-            world.pump(60_000, |world| world.leader().is_some()),
-            "the fleet does not serve"
-        );
+        world.tended = false;
+        assert!(world.pump(60_000, |world| world.leader().is_some()), "the fleet does not serve");
         world
     }
 
@@ -43,10 +41,7 @@ impl World {
     pub fn leader(&self) -> Option<usize> {
         self.nodes.iter().position(|node| {
             node.vault.is_some()
-                && node
-                    .health
-                    .as_ref()
-                    .is_some_and(|h| h.ready && h.role == "leader")
+                && node.health.as_ref().is_some_and(|h| h.ready && h.role == "leader")
         })
     }
 
@@ -64,11 +59,7 @@ impl World {
             if let Some(((at, _), event)) = self.queue.pop_first() {
                 self.clock.borrow_mut().now_ms = at;
                 match event {
-                    Event::Answer {
-                        user: NOBODY,
-                        reply,
-                        ..
-                    } => self.probed = Some(reply),
+                    Event::Answer { user: NOBODY, reply, .. } => self.probed = Some(reply),
                     event => self.handle(event),
                 }
             }
@@ -90,8 +81,7 @@ impl World {
     /// A ticket as an honest gateway mints it.
     pub fn ticket(&mut self, slot: &Slot, verb: Verb, frame: &[u8]) -> Vec<u8> {
         let now_ms = crate::hardware::EPOCH_MS + self.now();
-        self.ceremony
-            .ticket(&mut self.dice.0, slot, verb, frame, now_ms)
+        self.ceremony.ticket(&mut self.dice.0, slot, verb, frame, now_ms)
     }
 
     /// Hands a ticket and a frame to a node and waits for what comes back.
@@ -101,14 +91,7 @@ impl World {
         host.next_request += 1;
         let id = host.next_request;
         host.requests.insert(id, (NOBODY, 0));
-        self.input(
-            node,
-            ToVault::Request {
-                id,
-                ticket: Blob(ticket),
-                frame: Blob(frame),
-            },
-        );
+        self.input(node, ToVault::Request { id, ticket: Blob(ticket), frame: Blob(frame) });
         self.pump(PROBE_MS, |world| world.probed.is_some());
         let reply = self.probed.take()?;
         reply_from_bytes(&reply).ok()
@@ -119,10 +102,7 @@ impl World {
     /// # Panics
     /// If the fleet does not serve, or refuses.
     pub fn carry_to_leader(&mut self, slot: &Slot, frame: &OutgoingFrame) -> Vec<u8> {
-        assert!(
-            self.pump(30_000, |world| world.leader().is_some()),
-            "the fleet does not serve"
-        );
+        assert!(self.pump(30_000, |world| world.leader().is_some()), "the fleet does not serve");
         let leader = self.leader().unwrap_or_default();
         let ticket = self.ticket(slot, frame.verb(), frame.bytes());
         let reply = self.relay(leader, ticket, frame.bytes().to_vec());

@@ -31,12 +31,7 @@ impl Script {
             }
             steps
         };
-        Self {
-            steps,
-            enrolled: false,
-            forgetful,
-            started: false,
-        }
+        Self { steps, enrolled: false, forgetful, started: false }
     }
 
     /// Whether nothing is left to do.
@@ -68,34 +63,20 @@ impl World {
         let (verb, bytes) = (frame.verb(), frame.bytes().to_vec());
         let slot = *self.users[user].destination.slot();
         let now_ms = EPOCH_MS + self.now();
-        let ticket = self
-            .ceremony
-            .ticket(&mut self.dice.0, &slot, verb, &bytes, now_ms);
+        let ticket = self.ceremony.ticket(&mut self.dice.0, &slot, verb, &bytes, now_ms);
         let frame_number = self.users[user].frame_number;
         let node = self.some_node();
         let after = 1 + self.dice.below(self.plan.delay_ms);
         let frame = bytes;
-        self.at(
-            after,
-            Event::Request {
-                node,
-                user,
-                frame_number,
-                ticket,
-                frame,
-            },
-        );
+        self.at(after, Event::Request { node, user, frame_number, ticket, frame });
         self.at(patience_ms(), Event::Timeout { user, frame_number });
     }
 
     fn some_node(&mut self) -> usize {
-        let up: Vec<usize> = (0..self.nodes.len())
-            .filter(|n| self.nodes[*n].vault.is_some())
-            .collect();
+        let up: Vec<usize> =
+            (0..self.nodes.len()).filter(|n| self.nodes[*n].vault.is_some()).collect();
         let pick = self.dice.below(up.len().max(1) as u64);
-        up.get(usize::try_from(pick).unwrap_or(0))
-            .copied()
-            .unwrap_or(0)
+        up.get(usize::try_from(pick).unwrap_or(0)).copied().unwrap_or(0)
     }
 
     pub(crate) fn answer(
@@ -181,8 +162,7 @@ impl World {
 
     fn got_key(&mut self, user: usize, same: bool, failures: usize) {
         self.oracle.inv1_success(user);
-        self.oracle
-            .inv8_kept(same, format!("user {user} got another key back"));
+        self.oracle.inv8_kept(same, format!("user {user} got another key back"));
         let wrong = core::mem::take(&mut self.users[user].wrong_since_success);
         // No honest user loses an attempt: what the receipt counts is what the user mistyped. An
         // attempt that closed while the fleet was down is charged again when it is made again.

@@ -1,9 +1,5 @@
 //! One person against a calm fleet, step by step.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses its own part"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use strongroom_account::{Account, Password};
 use strongroom_manifest::Floors;
@@ -70,13 +66,9 @@ impl Person {
         let (start, frame) =
             Registration::start(&self.to, &password(word), &self.backup_key, device, seed)
                 .expect("start");
-        let offer = start
-            .on_started(&world.carry_to_leader(&slot, &frame))
-            .expect("offer");
+        let offer = start.on_started(&world.carry_to_leader(&slot, &frame)).expect("offer");
         let (finish, frame) = offer.finish(by).expect("finish");
-        finish
-            .on_finished(&world.carry_to_leader(&slot, &frame))
-            .expect("receipt")
+        finish.on_finished(&world.carry_to_leader(&slot, &frame)).expect("receipt")
     }
 
     /// One attempt from start to finish, or the wait that it was told.
@@ -85,10 +77,7 @@ impl Person {
         let device = self.device.public();
         let (recovery, frame) =
             Recovery::start(&self.to, &password(word), device, false, seed).expect("start");
-        match recovery
-            .on_started(&world.carry_to_leader(&slot, &frame))
-            .expect("started")
-        {
+        match recovery.on_started(&world.carry_to_leader(&slot, &frame)).expect("started") {
             Started::Charged(charged) => {
                 assert!(!matches!(charged.verdict, Verdict::Refused(_)));
                 let answer = world.carry_to_leader(&slot, &charged.frame);
@@ -102,35 +91,21 @@ impl Person {
     pub fn budget(&mut self, world: &mut World) -> Budget {
         let (seed, slot) = (self.next(), self.slot());
         let (ask, frame) = AskBudget::ask(&self.to, seed).expect("ask");
-        ask.on_answer(&world.carry_to_leader(&slot, &frame))
-            .expect("budget")
-            .0
+        ask.on_answer(&world.carry_to_leader(&slot, &frame)).expect("budget").0
     }
 
     pub fn status(&mut self, world: &mut World, generation: u64, counter: u64) -> SlotStatus {
         let (seed, slot) = (self.next(), self.slot());
-        let owner = Owner {
-            key: &self.device,
-            generation,
-            counter,
-        };
+        let owner = Owner { key: &self.device, generation, counter };
         let (ask, frame) = Status::ask(&self.to, &owner, seed).expect("ask");
-        ask.on_answer(&world.carry_to_leader(&slot, &frame))
-            .expect("status")
-            .0
+        ask.on_answer(&world.carry_to_leader(&slot, &frame)).expect("status").0
     }
 
     pub fn destroy(&mut self, world: &mut World, generation: u64, counter: u64) -> u64 {
         let (seed, slot) = (self.next(), self.slot());
-        let owner = Owner {
-            key: &self.device,
-            generation,
-            counter,
-        };
+        let owner = Owner { key: &self.device, generation, counter };
         let (ask, frame) = Destroy::ask(&self.to, &owner, seed).expect("ask");
-        ask.on_answer(&world.carry_to_leader(&slot, &frame))
-            .expect("destroyed")
-            .0
+        ask.on_answer(&world.carry_to_leader(&slot, &frame)).expect("destroyed").0
     }
 
     /// Wrong passwords until the record is gone.
