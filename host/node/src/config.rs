@@ -161,9 +161,9 @@ impl Config {
         let source = Source { path, text };
         let raw: Raw =
             toml::from_str(text).map_err(|e| source.wrong(e.span(), e.message().to_owned()))?;
-        let base = path.parent().unwrap_or(Path::new(""));
-        let base = std::path::absolute(base)
+        let absolute = std::path::absolute(path)
             .map_err(|e| source.wrong(None, format!("has no absolute path: {e}")))?;
+        let base = absolute.parent().unwrap_or(Path::new("/"));
         let node = source.node(&raw.node, "node")?;
         let admin_listen = source.address(&raw.admin_listen, "admin_listen")?;
         if !admin_listen.ip().is_loopback() {
@@ -339,6 +339,13 @@ address = "node-2.example:7102"
         assert_eq!(config.signatures, Path::new("/etc/strongroom/manifest.sig.json"));
         assert_eq!((config.node, config.tick_ms), (1, 30));
         assert_eq!(config.vault_binary.file_name(), Some(std::ffi::OsStr::new(VAULT_BINARY)));
+    }
+
+    #[test]
+    fn a_bare_file_name_stands_for_the_current_folder() {
+        let config = Config::parse(Path::new("node.toml"), GOOD).expect("good");
+        let here = std::env::current_dir().expect("a current folder");
+        assert_eq!(config.data_dir, here.join("data"));
     }
 
     #[test]

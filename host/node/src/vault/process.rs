@@ -88,12 +88,14 @@ pub(super) async fn live(around: &Arc<Surroundings>, stop: &mut watch::Receiver<
     around.vitals.detach(None);
     around.relay.abandon();
     let _ = close.send(());
-    let how = farewell(&mut child, writer, reader).await;
+    let parting = farewell(&mut child, writer, reader).await;
     let last_line = tokio::time::timeout(LAST_WORDS, log).await;
     match (end, last_line) {
         (End::Stopped, _) => End::Stopped,
-        (End::Over(what), Ok(Ok(Some(line)))) => End::Over(format!("{what}; {how}; {line}")),
-        (End::Over(what), _) => End::Over(format!("{what}; {how}")),
+        (End::Over(what), Ok(Ok(Some(line)))) if parting.explains => {
+            End::Over(format!("{what}; {}; {line}", parting.how))
+        }
+        (End::Over(what), _) => End::Over(format!("{what}; {}", parting.how)),
     }
 }
 
@@ -127,15 +129,25 @@ fn spawn(config: &Config) -> io::Result<Child> {
         .spawn()
 }
 
+/// How a process ended, and whether its last line says why: a killed one had no time to.
+struct Parting {
+    how: String,
+    explains: bool,
+}
+
 /// Waits for the end of a process whose input was closed, and ends it if it does not.
-async fn farewell(child: &mut Child, writer: JoinHandle<()>, reader: JoinHandle<Heard>) -> String {
+async fn farewell(child: &mut Child, writer: JoinHandle<()>, reader: JoinHandle<Heard>) -> Parting {
     let writer_ends = writer.abort_handle();
     let ended = tokio::time::timeout(FAREWELL, async {
         let _ = writer.await;
         child.wait().await
     });
+    let mut explains = false;
     let how = match ended.await {
-        Ok(Ok(status)) => status.to_string(),
+        Ok(Ok(status)) => {
+            explains = status.code().is_some_and(|code| code != 0);
+            status.to_string()
+        }
         Ok(Err(e)) => format!("its end is not known: {e}"),
         Err(_) => {
             writer_ends.abort();
@@ -146,7 +158,7 @@ async fn farewell(child: &mut Child, writer: JoinHandle<()>, reader: JoinHandle<
         }
     };
     reader.abort();
-    how
+    Parting { how, explains }
 }
 
 /// Everything that is written to a vault comes from one of these.
