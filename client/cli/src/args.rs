@@ -23,7 +23,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true)]
     pub(crate) timings: bool,
     /// Seconds to try for one answer
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 20,
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10,
           value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) timeout: u64,
     #[command(subcommand)]

@@ -166,7 +166,9 @@ impl Failure {
                      password before you know",
                 )
                 .fact("generation", *generation),
-            SdkError::Unavailable { tried, .. } => unavailable(plain(exit_of(tried)), tried),
+            SdkError::Unavailable { tried, cost } => {
+                unavailable(plain(exit_of(tried)), tried, *cost)
+            }
             SdkError::Protocol { error: inner, .. } => protocol(&plain, inner),
             SdkError::NoEntropy | SdkError::Worker { .. } => plain(exit::FAILED),
         };
@@ -193,12 +195,12 @@ fn exit_of(tried: &Unavailable) -> u8 {
     }
 }
 
-fn unavailable(mut failure: Failure, tried: &Unavailable) -> Failure {
+fn unavailable(mut failure: Failure, tried: &Unavailable, cost: Cost) -> Failure {
     if tried.last.code == CarryCode::NoQuorum {
         failure.message = format!("no quorum: {}", failure.message);
     }
     let hint = match tried.last.code {
-        CarryCode::NoQuorum | CarryCode::Timeout if tried.may_have_arrived => {
+        CarryCode::NoQuorum | CarryCode::Timeout if cost != Cost::None => {
             "`strongroom status` shows the signed count; wait before you retry"
         }
         CarryCode::NoQuorum | CarryCode::Timeout => "wait until enough nodes are back, then retry",

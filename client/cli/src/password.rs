@@ -3,7 +3,7 @@
 use crate::{args::PasswordSource, failure::Failure, interrupt};
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader, IsTerminal as _, Read},
+    io::{BufRead as _, BufReader, ErrorKind, IsTerminal as _, Read},
     path::Path,
     process::{Command, Stdio},
 };
@@ -147,7 +147,10 @@ pub(crate) fn prompt(question: &str) -> Result<Zeroizing<String>, Failure> {
     }
     interrupt::during_prompt(|| rpassword::prompt_password(format!("{question}: ")))
         .map(Zeroizing::new)
-        .map_err(|e| Failure::machine(format!("cannot read from the terminal: {e}")).free())
+        .map_err(|e| match e.kind() {
+            ErrorKind::Interrupted => Failure::declined(),
+            _ => Failure::machine(format!("cannot read from the terminal: {e}")).free(),
+        })
 }
 
 /// Asks a question that is answered in the open; nothing if nobody is there.

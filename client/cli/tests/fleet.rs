@@ -77,6 +77,12 @@ fn the_last_attempt_is_not_spent_unasked() {
          attempt\n  hint: a device that still has the backup key can show it (`strongroom key show`) \
          and enroll it again",
     );
+    // This device has the key still, and stores it anew.
+    let key = stage.run(&["key", "show"]).succeeds().out;
+    stage.run(&["enroll", "PW:better horse"]).succeeds();
+    stage.phone("new");
+    stage.run_on("new", &["recover", "PW:better horse"]).succeeds();
+    assert_eq!(stage.run_on("new", &["key", "show"]).succeeds().out, key);
 }
 
 #[test]

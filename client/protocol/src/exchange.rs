@@ -52,8 +52,9 @@ pub struct Voucher {
 }
 
 impl fmt::Display for Voucher {
+    /// As people name a node: `node syd-1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {} ({})", self.node, self.site)
+        write!(f, "node {}-{}", self.site, self.node)
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(20), one_try: Duration::from_secs(10), tries: 5 }
+        Self { deadline: Duration::from_secs(15), one_try: Duration::from_secs(10), tries: 5 }
     }
 }
 

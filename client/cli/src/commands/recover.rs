@@ -49,6 +49,12 @@ pub(crate) async fn run(cx: &Context, args: &RecoverArgs) -> Result<(), Failure>
                 (budget, by) = (now, signer);
             }
             SdkError::RefusedBefore if may_ask_again => cx.voice.fail(&failure),
+            SdkError::Locked { .. } | SdkError::NoRecord { .. } => {
+                // Nothing is stored: this device, if it has the key, may enrol again.
+                device.generation = 0;
+                cx.home.save(&device, &held)?;
+                return Err(failure);
+            }
             _ => return Err(failure),
         }
     }

@@ -49,8 +49,11 @@ pub(crate) async fn run(cx: &Context) -> Result<(), Failure> {
             // not come: its entry has been refused or has expired by now.
             if is_refusal(&error) && device.pending.is_some() && still_waits.is_none() {
                 device.pending = None;
-                cx.home.save(&device, &held)?;
             }
+            if is_gone(&error) {
+                device.generation = 0;
+            }
+            cx.home.save(&device, &held)?;
             let failure = connection.failure(&error);
             Err(match still_waits {
                 Some(at) => failure.hint(format!(
@@ -82,6 +85,14 @@ fn is_other_generation(error: &SdkError) -> bool {
             error: ProtocolError::Refused { why: Refusal::GenerationMoved | Refusal::NotOwner, .. },
             ..
         }
+    )
+}
+
+/// Whether nothing is stored, so that this device may enrol again.
+fn is_gone(error: &SdkError) -> bool {
+    matches!(
+        error,
+        SdkError::Protocol { error: ProtocolError::Refused { why: Refusal::NoRecord, .. }, .. }
     )
 }
 
