@@ -61,7 +61,6 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Configuration(what)) => {
             eprintln!("error: {what}");
-            eprintln!("  hint: `--check` checks a configuration without starting anything");
             ExitCode::from(2)
         }
         Err(Failure::Running(what)) => {
@@ -82,8 +81,10 @@ fn log_to_stderr(json: bool) {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    // One thread is enough for a pump, and seven nodes share a developer's machine.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // A pump needs little: one thread, and a second for while the first handles a large snapshot.
+    // Seven nodes may share a developer's machine.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| Failure::Running(format!("cannot start: {error}")))
 }
 
@@ -92,6 +93,9 @@ fn node(run: &Run) -> Result<(), Failure> {
     let config = Config::load(&run.config).map_err(wrong)?;
     config.check_files(&run.config).map_err(wrong)?;
     if run.check {
+        for difference in config.peers_against_manifest() {
+            eprintln!("warning: {difference}");
+        }
         println!("{}: good", run.config.display());
         return Ok(());
     }

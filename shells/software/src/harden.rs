@@ -46,7 +46,26 @@ pub fn before_keys() -> Vec<Measure> {
         ),
         Measure::new("no new privileges", set_no_new_privs(true)),
         Measure::new("memory locked against swap", lock_memory()),
+        Measure::new("nothing inherited but three pipes", look_for_descriptors()),
     ]
+}
+
+/// A descriptor that whoever started this process left open is a door that no sandbox closes, a
+/// socket above all. Closing what somebody else opened is not for safe code; saying so is.
+fn look_for_descriptors() -> Result<(), String> {
+    let open = std::fs::read_dir("/proc/self/fd").map_err(|e| e.to_string())?;
+    let mut inherited: Vec<String> = open
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let number: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let target = std::fs::read_link(entry.path()).ok()?;
+            // The descriptor of this very look is not inherited.
+            let own = target.starts_with("/proc");
+            (number > 2 && !own).then(|| format!("{number} is {}", target.display()))
+        })
+        .collect();
+    inherited.sort();
+    if inherited.is_empty() { Ok(()) } else { Err(inherited.join(", ")) }
 }
 
 /// With everything opened that will be: files of `dir` only, no sockets, no programs.
@@ -151,4 +170,66 @@ fn close_calls() -> Result<(), String> {
     let program: seccompiler::BpfProgram =
         filter.try_into().map_err(|e: seccompiler::BackendError| e.to_string())?;
     seccompiler::apply_filter(&program).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fleet_secrets::FleetSecrets, hardware::Software, node_keys::NodeKeys};
+    use std::{fs, net::TcpListener, process::Command, thread};
+    use strongroom_hardware::Cell;
+
+    /// A sandbox holds for the thread that made it: each of these has one of its own.
+    fn sandboxed(act: impl FnOnce(&Path, &[Measure]) + Send + 'static) {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().to_path_buf();
+        let inside = thread::spawn(move || {
+            let measures = before_messages(&path);
+            act(&path, &measures);
+        });
+        inside.join().expect("no panic");
+    }
+
+    fn holds(measures: &[Measure], name: &str) -> bool {
+        let measure = measures.iter().find(|measure| measure.name.contains(name));
+        measure.expect(name).missing.is_none()
+    }
+
+    #[test]
+    fn a_sandboxed_vault_opens_no_socket_and_starts_no_program() {
+        sandboxed(|_, measures| {
+            if holds(measures, "sockets") {
+                let refused = |e: std::io::Error| e.raw_os_error() == Some(libc::EPERM);
+                assert!(TcpListener::bind("127.0.0.1:0").is_err_and(refused));
+                assert!(Command::new("true").status().is_err());
+            }
+        });
+    }
+
+    #[test]
+    fn a_sandboxed_vault_reads_and_writes_its_own_folder_alone() {
+        let outside = tempfile::tempdir().expect("dir");
+        let file = outside.path().join("file");
+        fs::write(&file, "x").expect("write");
+        sandboxed(move |_, measures| {
+            if holds(measures, "files outside") {
+                assert!(fs::read(&file).is_err());
+                assert!(fs::write(&file, "y").is_err());
+                assert!(fs::write(file.with_extension("new"), "y").is_err());
+            }
+        });
+    }
+
+    #[test]
+    fn a_sandboxed_vault_still_overwrites_its_cell() {
+        sandboxed(|dir, _| {
+            let keys = NodeKeys::generate(1).expect("keys");
+            let secrets = FleetSecrets::generate("dev").expect("secrets");
+            let mut hardware = Software::new(dir, keys, secrets, 0);
+            for content in [b"one", b"two"] {
+                hardware.overwrite(content).expect("overwrite");
+                assert_eq!(hardware.read().expect("read").as_slice(), content);
+            }
+        });
+    }
 }
