@@ -85,9 +85,8 @@ fn parse_test(rest: &[String]) -> Result<Command, String> {
             }
             "--seeds" => {
                 let number = words.next().ok_or("--seeds needs a number")?;
-                let seeds = number
-                    .parse()
-                    .map_err(|_| format!("--seeds: not a number: {number}"))?;
+                let seeds =
+                    number.parse().map_err(|_| format!("--seeds: not a number: {number}"))?;
                 options.seeds = Some(seeds);
             }
             other => return Err(format!("test does not know {other}")),
@@ -117,27 +116,14 @@ mod tests {
 
     #[test]
     fn sim_and_demo_pass_their_arguments_through() {
-        assert_eq!(
-            parse(&words("sim --seed 3 -v")),
-            Ok(Command::Sim(words("--seed 3 -v")))
-        );
-        assert_eq!(
-            parse(&words("demo --fast")),
-            Ok(Command::Demo(words("--fast")))
-        );
+        assert_eq!(parse(&words("sim --seed 3 -v")), Ok(Command::Sim(words("--seed 3 -v"))));
+        assert_eq!(parse(&words("demo --fast")), Ok(Command::Demo(words("--fast"))));
     }
 
     #[test]
     fn a_wrong_command_line_is_refused() {
-        for line in [
-            "",
-            "tset",
-            "tidy --all",
-            "test --only",
-            "test --seeds x",
-            "setup now",
-            "sim",
-        ] {
+        for line in ["", "tset", "tidy --all", "test --only", "test --seeds x", "setup now", "sim"]
+        {
             assert!(parse(&words(line)).is_err(), "accepted: {line:?}");
         }
     }

@@ -38,29 +38,15 @@ const FORBIDDEN: [&str; 24] = [
 /// Checks the resolved tree of the vault process as it is shipped: its own package alone, without
 /// what tests add.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
-    let arguments = [
-        "tree",
-        "--locked",
-        "-p",
-        VAULT_PACKAGE,
-        "-e",
-        "normal,no-proc-macro",
-        "--prefix",
-        "none",
-    ];
+    let arguments =
+        ["tree", "--locked", "-p", VAULT_PACKAGE, "-e", "normal,no-proc-macro", "--prefix", "none"];
     let listing = process::capture(root, &process::cargo(), &arguments)?;
     let found = forbidden_in(&listing);
     if found.is_empty() {
-        let mut lines: Vec<_> = listing
-            .lines()
-            .map(|line| line.trim_end_matches(" (*)"))
-            .collect();
+        let mut lines: Vec<_> = listing.lines().map(|line| line.trim_end_matches(" (*)")).collect();
         lines.sort_unstable();
         lines.dedup();
-        println!(
-            "{VAULT_PACKAGE}: {} crates, none of them networked or asynchronous",
-            lines.len()
-        );
+        println!("{VAULT_PACKAGE}: {} crates, none of them networked or asynchronous", lines.len());
         return Ok(());
     }
     Err(format!("{VAULT_PACKAGE} links {}", found.join(", ")))
@@ -80,8 +66,7 @@ fn forbidden_in(listing: &str) -> Vec<String> {
 
 /// `hyper` covers `hyper` and `hyper-util`, not `hyperloglog`.
 fn is_of_family(name: &str, family: &str) -> bool {
-    name.strip_prefix(family)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+    name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
 }
 
 #[cfg(test)]

@@ -16,18 +16,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// A check failed.
     pub(crate) fn check(message: impl Into<String>) -> Failure {
-        Failure {
-            code: 1,
-            message: message.into(),
-        }
+        Failure { code: 1, message: message.into() }
     }
 
     /// The thing asked for does not exist in this tree.
     pub(crate) fn absent(message: impl Into<String>) -> Failure {
-        Failure {
-            code: 3,
-            message: message.into(),
-        }
+        Failure { code: 3, message: message.into() }
     }
 }
 
@@ -53,10 +47,7 @@ pub(crate) fn target_dir(root: &Path) -> PathBuf {
 /// True when `program --version` can be run.
 pub(crate) fn is_installed(program: &str) -> bool {
     let mut command = Command::new(program);
-    command
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
@@ -64,11 +55,7 @@ pub(crate) fn is_installed(program: &str) -> bool {
 pub(crate) fn run(root: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
     announce(program, arguments);
     let status = command(root, program, arguments).status();
-    ended(
-        program,
-        arguments,
-        status.map(|status| (status.success(), status.to_string())),
-    )
+    ended(program, arguments, status.map(|status| (status.success(), status.to_string())))
 }
 
 /// Runs a program and returns its standard output; its standard error goes into the error text.
@@ -111,19 +98,13 @@ pub(crate) fn run_watching(
         Stream::Out => command.stdout(Stdio::piped()),
         Stream::Err => command.stderr(Stdio::piped()),
     };
-    let mut child = command
-        .spawn()
-        .map_err(|error| format!("cannot run {program}: {error}"))?;
+    let mut child = command.spawn().map_err(|error| format!("cannot run {program}: {error}"))?;
     match stream {
         Stream::Out => copy_lines(child.stdout.take(), std::io::stdout(), &mut see),
         Stream::Err => copy_lines(child.stderr.take(), std::io::stderr(), &mut see),
     }
     let status = child.wait();
-    ended(
-        program,
-        arguments,
-        status.map(|status| (status.success(), status.to_string())),
-    )
+    ended(program, arguments, status.map(|status| (status.success(), status.to_string())))
 }
 
 fn copy_lines(from: Option<impl std::io::Read>, mut to: impl Write, see: &mut impl FnMut(&str)) {
@@ -145,9 +126,7 @@ fn command(root: &Path, program: &str, arguments: &[&str]) -> Command {
 }
 
 fn announce(program: &str, arguments: &[&str]) {
-    let name = Path::new(program)
-        .file_name()
-        .map_or(program.into(), |name| name.to_string_lossy());
+    let name = Path::new(program).file_name().map_or(program.into(), |name| name.to_string_lossy());
     println!("$ {name} {}", arguments.join(" "));
 }
 

@@ -27,11 +27,7 @@ const DISTRIBUTION: [DistributionPackage; 1] = [DistributionPackage {
 }];
 
 const TOOLS: [CargoTool; 2] = [
-    CargoTool {
-        name: "cargo-nextest",
-        version: "0.9.143",
-        why: "runs the tests",
-    },
+    CargoTool { name: "cargo-nextest", version: "0.9.143", why: "runs the tests" },
     CargoTool {
         name: "cargo-deny",
         version: "0.20.2",
@@ -42,10 +38,7 @@ const TOOLS: [CargoTool; 2] = [
 /// Installs what is missing.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     install_distribution_packages(root).map_err(Failure::check)?;
-    TOOLS
-        .iter()
-        .try_for_each(|tool| install_tool(root, tool))
-        .map_err(Failure::check)
+    TOOLS.iter().try_for_each(|tool| install_tool(root, tool)).map_err(Failure::check)
 }
 
 fn install_distribution_packages(root: &Path) -> Result<(), String> {
@@ -68,14 +61,8 @@ fn install_distribution_packages(root: &Path) -> Result<(), String> {
     const INSTALL: [&str; 4] = ["install", "-y", "-qq", "--no-install-recommends"];
     process::run(root, "env", &[APT.as_slice(), &["update", "-qq"]].concat())?;
     process::run(root, "env", &[APT.as_slice(), &INSTALL, &missing].concat())?;
-    match DISTRIBUTION
-        .iter()
-        .find(|package| !is_present(root, package))
-    {
-        Some(package) => Err(format!(
-            "{} still cannot be run after its install",
-            package.program
-        )),
+    match DISTRIBUTION.iter().find(|package| !is_present(root, package)) {
+        Some(package) => Err(format!("{} still cannot be run after its install", package.program)),
         None => Ok(()),
     }
 }
@@ -95,10 +82,7 @@ fn install_tool(root: &Path, tool: &CargoTool) -> Result<(), String> {
         println!("{}: {}", tool.name, first_line(&version));
         return Ok(());
     }
-    println!(
-        "{}: missing; {}; building it takes some minutes, once",
-        tool.name, tool.why
-    );
+    println!("{}: missing; {}; building it takes some minutes, once", tool.name, tool.why);
     let arguments = ["install", "--locked", tool.name, "--version", tool.version];
     process::run(root, &process::cargo(), &arguments)
 }

@@ -42,30 +42,15 @@ const STAGES: [Stage; 10] = [
         needs: &[],
         run: |run| setup::run(run.root).map_err(|failure| failure.message),
     },
-    Stage {
-        name: "fmt",
-        what: "formatting",
-        needs: &[],
-        run: fmt,
-    },
-    Stage {
-        name: "clippy",
-        what: "lints, warnings are errors",
-        needs: &[],
-        run: clippy,
-    },
+    Stage { name: "fmt", what: "formatting", needs: &[], run: fmt },
+    Stage { name: "clippy", what: "lints, warnings are errors", needs: &[], run: clippy },
     Stage {
         name: "tidy",
         what: "the house rules",
         needs: &[],
         run: |run| tidy::run(run.root, false).map_err(|failure| failure.message),
     },
-    Stage {
-        name: "deny",
-        what: "licences, sources, banned versions",
-        needs: &[],
-        run: deny,
-    },
+    Stage { name: "deny", what: "licences, sources, banned versions", needs: &[], run: deny },
     Stage {
         name: "build",
         what: "every target, once, as the tests use it",
@@ -109,11 +94,7 @@ pub(crate) fn list() {
 pub(crate) fn run(root: &Path, options: &TestOptions) -> Result<(), Failure> {
     let chosen = choose(&options.only).map_err(Failure::check)?;
     let seeds = options.seeds.unwrap_or(DEFAULT_SEEDS);
-    let mut run = Run {
-        root,
-        seeds,
-        tests: Tests::default(),
-    };
+    let mut run = Run { root, seeds, tests: Tests::default() };
     let mut rows: Vec<(&str, Option<String>, Duration)> = Vec::new();
     let begin = Instant::now();
     for stage in chosen {
@@ -137,22 +118,11 @@ pub(crate) fn run(root: &Path, options: &TestOptions) -> Result<(), Failure> {
         println!("{name:<10} {result:<8} {}", seconds(*took));
     }
     println!("{:<10} {:<8} {}", "total", "", seconds(begin.elapsed()));
-    if rows
-        .iter()
-        .any(|(name, ..)| matches!(*name, "nextest" | "doctest"))
-    {
-        let Tests {
-            passed,
-            failed,
-            skipped,
-        } = run.tests;
+    if rows.iter().any(|(name, ..)| matches!(*name, "nextest" | "doctest")) {
+        let Tests { passed, failed, skipped } = run.tests;
         println!("{passed} passed, {failed} failed, {skipped} skipped");
     }
-    let failed: Vec<_> = rows
-        .iter()
-        .filter(|row| row.1.is_some())
-        .map(|row| row.0)
-        .collect();
+    let failed: Vec<_> = rows.iter().filter(|row| row.1.is_some()).map(|row| row.0).collect();
     if failed.is_empty() {
         return Ok(());
     }
@@ -163,17 +133,12 @@ pub(crate) fn run(root: &Path, options: &TestOptions) -> Result<(), Failure> {
 fn choose(only: &[String]) -> Result<Vec<&'static Stage>, String> {
     for name in only {
         if STAGES.iter().all(|stage| stage.name != name) {
-            return Err(format!(
-                "no such stage: {name}; see `cargo xtask test --list`"
-            ));
+            return Err(format!("no such stage: {name}; see `cargo xtask test --list`"));
         }
     }
     let named = |name: &str| only.iter().any(|wanted| wanted == name);
-    let needed = |name: &str| {
-        STAGES
-            .iter()
-            .any(|stage| named(stage.name) && stage.needs.contains(&name))
-    };
+    let needed =
+        |name: &str| STAGES.iter().any(|stage| named(stage.name) && stage.needs.contains(&name));
     let wanted = |stage: &&Stage| only.is_empty() || named(stage.name) || needed(stage.name);
     Ok(STAGES.iter().filter(wanted).collect())
 }
@@ -183,23 +148,11 @@ fn seconds(time: Duration) -> String {
 }
 
 fn fmt(run: &mut Run<'_>) -> Result<(), String> {
-    process::run(
-        run.root,
-        &process::cargo(),
-        &["fmt", "--all", "--check", "--", "-l"],
-    )
+    process::run(run.root, &process::cargo(), &["fmt", "--all", "--check", "--", "-l"])
 }
 
 fn clippy(run: &mut Run<'_>) -> Result<(), String> {
-    let arguments = [
-        "clippy",
-        "--locked",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let arguments = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
     process::run(run.root, &process::cargo(), &arguments)
 }
 
@@ -227,11 +180,7 @@ fn nextest(run: &mut Run<'_>) -> Result<(), String> {
             seen = true;
         }
     })?;
-    if seen {
-        Ok(())
-    } else {
-        Err("nextest printed no summary".to_owned())
-    }
+    if seen { Ok(()) } else { Err("nextest printed no summary".to_owned()) }
 }
 
 fn doctest(run: &mut Run<'_>) -> Result<(), String> {
@@ -247,9 +196,7 @@ fn doctest(run: &mut Run<'_>) -> Result<(), String> {
 fn simulator_stage(run: &mut Run<'_>) -> Result<(), String> {
     let binary = process::target_dir(run.root).join("debug").join(SIMULATOR);
     if !binary.exists() {
-        return Err(format!(
-            "package {SIMULATOR} has no binary of that name yet"
-        ));
+        return Err(format!("package {SIMULATOR} has no binary of that name yet"));
     }
     let seeds = run.seeds.to_string();
     process::run(run.root, &binary.to_string_lossy(), &["--seeds", &seeds])
@@ -273,23 +220,12 @@ impl Tests {
 /// Reads `Summary [ 1.2s] 9 tests run: 8 passed (1 slow), 1 failed, 2 skipped`.
 fn parse_nextest_summary(line: &str) -> Option<Tests> {
     let line = without_escapes(line);
-    let counts = line
-        .trim_start()
-        .strip_prefix("Summary [")?
-        .split_once("run:")?
-        .1;
+    let counts = line.trim_start().strip_prefix("Summary [")?.split_once("run:")?.1;
     let failed = count_before(counts, "failed")
         + count_before(counts, "timed out")
         + count_before(counts, "exec failed");
-    let (passed, skipped) = (
-        count_before(counts, "passed"),
-        count_before(counts, "skipped"),
-    );
-    Some(Tests {
-        passed,
-        failed,
-        skipped,
-    })
+    let (passed, skipped) = (count_before(counts, "passed"), count_before(counts, "skipped"));
+    Some(Tests { passed, failed, skipped })
 }
 
 /// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
@@ -338,51 +274,26 @@ mod tests {
     #[test]
     fn the_summary_of_nextest_is_counted() {
         let line = "     Summary [   1.204s] 9 tests run: 7 passed (1 slow), 1 failed, 1 timed out, 2 skipped";
-        assert_eq!(
-            parse_nextest_summary(line),
-            Some(Tests {
-                passed: 7,
-                failed: 2,
-                skipped: 2
-            })
-        );
+        assert_eq!(parse_nextest_summary(line), Some(Tests { passed: 7, failed: 2, skipped: 2 }));
         let coloured = "\u{1b}[32;1m     Summary\u{1b}[0m [ 0.1s] \u{1b}[1m3\u{1b}[0m tests run: \u{1b}[1m3\u{1b}[0m \u{1b}[32mpassed\u{1b}[0m, 0 skipped";
         assert_eq!(
             parse_nextest_summary(coloured),
-            Some(Tests {
-                passed: 3,
-                failed: 0,
-                skipped: 0
-            })
+            Some(Tests { passed: 3, failed: 0, skipped: 0 })
         );
-        assert_eq!(
-            parse_nextest_summary("PASS [ 0.1s] a test of run: 3 passed"),
-            None
-        );
+        assert_eq!(parse_nextest_summary("PASS [ 0.1s] a test of run: 3 passed"), None);
     }
 
     #[test]
     fn the_summary_of_cargo_test_is_counted() {
         let line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out";
-        assert_eq!(
-            parse_cargo_summary(line),
-            Some(Tests {
-                passed: 3,
-                failed: 0,
-                skipped: 1
-            })
-        );
+        assert_eq!(parse_cargo_summary(line), Some(Tests { passed: 3, failed: 0, skipped: 1 }));
     }
 
     #[test]
     fn a_chosen_stage_brings_what_it_needs_in_order() {
         let names = |only: &[&str]| -> Vec<&str> {
             let only: Vec<String> = only.iter().map(|&name| name.to_owned()).collect();
-            choose(&only)
-                .unwrap_or_default()
-                .iter()
-                .map(|stage| stage.name)
-                .collect()
+            choose(&only).unwrap_or_default().iter().map(|stage| stage.name).collect()
         };
         assert_eq!(names(&["sim", "fmt"]), ["fmt", "build", "sim"]);
         assert_eq!(names(&[]).len(), STAGES.len());

@@ -9,7 +9,7 @@ use crate::{
 use strongroom_manifest::Policy;
 use strongroom_wire::{
     Fixed, Slot, caps,
-    response::{Failure, Outcome, RecoveryReceipt, WaitReason},
+    response::{Budget, Failure, Outcome, RecoveryReceipt, WaitReason},
 };
 
 impl State {
@@ -229,9 +229,15 @@ impl State {
     }
 
     /// How many attempts are left, for anybody with a ticket. An unknown slot has them all.
+    ///
+    /// Where there is no record nothing has to be waited for: an attempt costs nothing there, and
+    /// its finish says why.
     pub(crate) fn budget(&self, cx: &Context, slot: Slot) -> Effect {
         let budget = match self.with_policy(slot) {
-            Some((state, policy)) => state.counters.view(&policy, cx.now_ms),
+            Some((state, policy)) => {
+                let budget = state.counters.view(&policy, cx.now_ms);
+                Budget { next_ms: state.record.as_ref().map_or(0, |_| budget.next_ms), ..budget }
+            }
             None => SlotState::default().counters.view(&cx.policy, cx.now_ms),
         };
         Effect::Plain(Outcome::BudgetIs { budget })
@@ -259,11 +265,7 @@ impl State {
     }
 }
 
-fn challenge(
-    record: &Record,
-    attempt: &Attempt,
-    budget: strongroom_wire::response::Budget,
-) -> Effect {
+fn challenge(record: &Record, attempt: &Attempt, budget: Budget) -> Effect {
     match record.salt.clone() {
         Some(salt) => Effect::Challenge {
             attempt: attempt.number,
@@ -280,8 +282,8 @@ fn challenge(
     }
 }
 
-fn wait(reason: WaitReason, budget: strongroom_wire::response::Budget, until_ms: u64) -> Effect {
-    let budget = strongroom_wire::response::Budget { next_ms: until_ms, ..budget };
+fn wait(reason: WaitReason, budget: Budget, until_ms: u64) -> Effect {
+    let budget = Budget { next_ms: until_ms, ..budget };
     Effect::Plain(Outcome::Wait { reason, budget })
 }
 

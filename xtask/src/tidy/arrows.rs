@@ -18,30 +18,14 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("client/", &["boundary/", "audit/"]),
     ("audit/", &["boundary/"]),
     ("ops/", &["boundary/", "audit/", "client/", "host/"]),
-    (
-        "proof/",
-        &[
-            "boundary/",
-            "trusted/",
-            "shells/",
-            "host/",
-            "client/",
-            "audit/",
-            "ops/",
-        ],
-    ),
+    ("proof/", &["boundary/", "trusted/", "shells/", "host/", "client/", "audit/", "ops/"]),
     ("xtask", &[]),
 ];
 
 /// Inside these rooms a crate may import only what stands further left.
 const ORDER: [&[&str]; 2] = [
     &["audit/tlog", "audit/manifest", "audit/verify", "audit/log"],
-    &[
-        "client/protocol",
-        "client/sdk",
-        "client/bindings",
-        "client/cli",
-    ],
+    &["client/protocol", "client/sdk", "client/bindings", "client/cli"],
 ];
 
 pub(super) fn check(packages: &[Package]) -> Vec<Violation> {
@@ -51,10 +35,7 @@ pub(super) fn check(packages: &[Package]) -> Vec<Violation> {
         let mut imports = package.imports.clone();
         imports.sort_unstable();
         imports.dedup();
-        for import in imports
-            .iter()
-            .filter(|import| !is_allowed(&package.folder, import))
-        {
+        for import in imports.iter().filter(|import| !is_allowed(&package.folder, import)) {
             let what = format!("{} imports {import}", package.folder);
             found.push(Violation::new(&manifest, 0, &ARROW, what));
         }
@@ -119,10 +100,7 @@ mod tests {
             ("xtask", "boundary/wire"),
             ("cellar/wine", "boundary/wire"),
         ] {
-            let package = Package {
-                folder: from.to_owned(),
-                imports: vec![to.to_owned()],
-            };
+            let package = Package { folder: from.to_owned(), imports: vec![to.to_owned()] };
             assert_eq!(check(&[package]).len(), 1, "{from} -> {to}");
         }
     }

@@ -23,10 +23,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
             continue;
         }
         let is_named = |name: &str| is_target(tree, home, name);
-        for (line, name) in decoders(source)
-            .into_iter()
-            .filter(|(_, name)| !is_named(name))
-        {
+        for (line, name) in decoders(source).into_iter().filter(|(_, name)| !is_named(name)) {
             found.push(Violation::new(path, line, &UNFUZZED, name));
         }
         // Derived decoders have no function of their own: one named type speaks for its module.
@@ -59,10 +56,7 @@ fn derived(source: &Source) -> Vec<(usize, String)> {
         if line.code.contains("#[derive(") && has_word(&line.code, "Decode") {
             line_of_derive = Some(at);
         }
-        let declared = line
-            .code
-            .split_once("struct ")
-            .or_else(|| line.code.split_once("enum "));
+        let declared = line.code.split_once("struct ").or_else(|| line.code.split_once("enum "));
         let (Some(first), Some((_, rest))) = (line_of_derive, declared) else {
             continue;
         };
@@ -73,9 +67,7 @@ fn derived(source: &Source) -> Vec<(usize, String)> {
 }
 
 fn word_of(text: &str) -> String {
-    text.chars()
-        .take_while(|sign| sign.is_alphanumeric() || *sign == '_')
-        .collect()
+    text.chars().take_while(|sign| sign.is_alphanumeric() || *sign == '_').collect()
 }
 
 /// Each public decoder: its line, and the type it makes (or its own name, when it is free).
@@ -116,18 +108,12 @@ fn implemented(line: &str) -> Option<String> {
         })?;
         rest = rest.get(end + 1..)?;
     }
-    let subject = rest
-        .split_once(" for ")
-        .map_or(rest, |(_, subject)| subject)
-        .trim_start();
+    let subject = rest.split_once(" for ").map_or(rest, |(_, subject)| subject).trim_start();
     let path: String = subject
         .chars()
         .take_while(|sign| sign.is_alphanumeric() || matches!(sign, '_' | ':'))
         .collect();
-    path.rsplit("::")
-        .next()
-        .map(str::to_owned)
-        .filter(|name| !name.is_empty())
+    path.rsplit("::").next().map(str::to_owned).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -141,16 +127,10 @@ mod tests {
     fn a_decoder_without_a_target_is_named() {
         let bare = Tree::snippets(&[("boundary/wire/src/frame.rs", DECODER)]);
         let path = "boundary/wire/src/frame.rs".to_owned();
-        assert_eq!(
-            lines_of(&check(&bare)),
-            [(path.clone(), 2), (path.clone(), 4)]
-        );
+        assert_eq!(lines_of(&check(&bare)), [(path.clone(), 2), (path.clone(), 4)]);
         let fuzzed = Tree::snippets(&[
             ("boundary/wire/src/frame.rs", DECODER),
-            (
-                "proof/fuzz/fuzz_targets/frame.rs",
-                "fuzz!(|b| Frame::decode(b));\n",
-            ),
+            ("proof/fuzz/fuzz_targets/frame.rs", "fuzz!(|b| Frame::decode(b));\n"),
             ("boundary/wire/tests/decoders.rs", "decode_header(&bytes)\n"),
         ]);
         assert!(check(&fuzzed).is_empty());

@@ -63,15 +63,8 @@ fn check_root(path: &str, text: &str) -> Vec<Violation> {
 /// A heading such as `--- tests ---` groups, but believes nothing.
 fn is_sentence(comment: &str) -> bool {
     let heading = comment.starts_with("---");
-    let words = comment
-        .split_whitespace()
-        .filter(|word| *word != "---")
-        .count();
-    if heading {
-        comment.contains("believed")
-    } else {
-        words >= 3
-    }
+    let words = comment.split_whitespace().filter(|word| *word != "---").count();
+    if heading { comment.contains("believed") } else { words >= 3 }
 }
 
 fn check_member(path: &str, text: &str) -> Vec<Violation> {
@@ -101,18 +94,13 @@ fn check_member(path: &str, text: &str) -> Vec<Violation> {
 }
 
 fn body_of(text: &str, at: usize) -> String {
-    let body = text
-        .lines()
-        .skip(at + 1)
-        .take_while(|line| !line.starts_with('['));
+    let body = text.lines().skip(at + 1).take_while(|line| !line.starts_with('['));
     body.collect::<Vec<_>>().join("\n")
 }
 
 fn is_key(name: &str) -> bool {
     !name.is_empty()
-        && name
-            .chars()
-            .all(|sign| sign.is_alphanumeric() || matches!(sign, '-' | '_' | '.'))
+        && name.chars().all(|sign| sign.is_alphanumeric() || matches!(sign, '-' | '_' | '.'))
 }
 
 #[cfg(test)]
@@ -122,10 +110,7 @@ mod tests {
 
     fn lines(path: &str, text: &str) -> Vec<usize> {
         let tree = Tree::snippets(&[(path, text)]);
-        lines_of(&check(&tree))
-            .into_iter()
-            .map(|(_, line)| line)
-            .collect()
+        lines_of(&check(&tree)).into_iter().map(|(_, line)| line).collect()
     }
 
     #[test]

@@ -23,9 +23,7 @@ const DOCUMENTS: [&str; 9] = [
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let missing = |path: &&str| tree.text(path).is_none_or(|text| text.trim().is_empty());
     let found = DOCUMENTS.iter().filter(|path| missing(path));
-    found
-        .map(|path| Violation::new(path, 0, &DOCUMENT, "missing or empty"))
-        .collect()
+    found.map(|path| Violation::new(path, 0, &DOCUMENT, "missing or empty")).collect()
 }
 
 #[cfg(test)]

@@ -42,45 +42,33 @@ type Figure = (&'static str, usize);
 pub(super) fn check(root: &Path, tree: &Tree) -> Findings {
     let mut findings = Findings::default();
     let lines = trusted_lines(tree);
-    findings
-        .notes
-        .push(format!("trusted/ has {lines} of {TRUSTED_LINES} lines"));
+    findings.notes.push(format!("trusted/ has {lines} of {TRUSTED_LINES} lines"));
     for (room, lines) in lines_by_crate(tree) {
         findings.notes.push(format!("  {lines:>5} {room}"));
     }
     if lines > TRUSTED_LINES {
         let what = format!("{lines} lines, {TRUSTED_LINES} allowed");
-        findings
-            .violations
-            .push(Violation::new("trusted", 0, &BUDGET, what));
+        findings.violations.push(Violation::new("trusted", 0, &BUDGET, what));
     }
     let mut figures = vec![("trusted-lines", lines)];
     match listing(root) {
         Ok(list) => {
             figures.push(("trusted-dependencies", linked(&list)));
-            findings
-                .notes
-                .push(format!("{VAULT} links {} crates", linked(&list)));
+            findings.notes.push(format!("{VAULT} links {} crates", linked(&list)));
             if tree.text(LIST) != Some(&list) {
                 let what = first_difference(tree.text(LIST).unwrap_or_default(), &list);
-                findings
-                    .violations
-                    .push(Violation::new(LIST, 0, &LISTED, what));
+                findings.violations.push(Violation::new(LIST, 0, &LISTED, what));
             }
         }
         Err(problem) => {
-            findings
-                .violations
-                .push(Violation::new(LIST, 0, &metadata::READABLE, problem));
+            findings.violations.push(Violation::new(LIST, 0, &metadata::READABLE, problem));
         }
     }
     for path in DOCUMENTS {
         let text = tree.text(path).unwrap_or_default();
         for (at, line) in text.lines().enumerate() {
             if rewrite(line, &figures) != line {
-                findings
-                    .violations
-                    .push(Violation::new(path, at + 1, &FIGURE, line.trim()));
+                findings.violations.push(Violation::new(path, at + 1, &FIGURE, line.trim()));
             }
         }
     }
@@ -91,10 +79,7 @@ pub(super) fn check(root: &Path, tree: &Tree) -> Findings {
 /// Rewrites what is generated; says what changed.
 pub(super) fn fix(root: &Path, tree: &Tree) -> Result<Vec<String>, String> {
     let list = listing(root)?;
-    let figures = [
-        ("trusted-lines", trusted_lines(tree)),
-        ("trusted-dependencies", linked(&list)),
-    ];
+    let figures = [("trusted-lines", trusted_lines(tree)), ("trusted-dependencies", linked(&list))];
     let mut changes = Vec::new();
     let mut write = |path: &str, old: &str, new: &str| {
         if old == new {
@@ -139,12 +124,9 @@ fn listing(root: &Path) -> Result<String, String> {
     let mut text = format!(
         "# What {VAULT} links, resolved. `cargo xtask tidy --fix` writes this file; do not edit it.\n"
     );
-    linked
-        .iter()
-        .for_each(|line| text.push_str(&format!("{line}\n")));
+    linked.iter().for_each(|line| text.push_str(&format!("{line}\n")));
     text.push_str("\n# What runs in the compiler to build it (macros and what they need).\n");
-    all.difference(&linked)
-        .for_each(|line| text.push_str(&format!("{line}\n")));
+    all.difference(&linked).for_each(|line| text.push_str(&format!("{line}\n")));
     Ok(text)
 }
 
@@ -183,24 +165,14 @@ fn linked(list: &str) -> usize {
 
 fn first_difference(old: &str, new: &str) -> String {
     let (old, new): (BTreeSet<_>, BTreeSet<_>) = (old.lines().collect(), new.lines().collect());
-    let added: Vec<_> = new
-        .difference(&old)
-        .take(5)
-        .map(|line| format!("+{line}"))
-        .collect();
-    let gone: Vec<_> = old
-        .difference(&new)
-        .take(5)
-        .map(|line| format!("-{line}"))
-        .collect();
+    let added: Vec<_> = new.difference(&old).take(5).map(|line| format!("+{line}")).collect();
+    let gone: Vec<_> = old.difference(&new).take(5).map(|line| format!("-{line}")).collect();
     format!("differs: {} {}", added.join(", "), gone.join(", "))
 }
 
 /// A line with its markers brought up to date.
 fn rewrite(line: &str, figures: &[Figure]) -> String {
-    figures
-        .iter()
-        .fold(line.to_owned(), |line, figure| rewrite_one(&line, *figure))
+    figures.iter().fold(line.to_owned(), |line, figure| rewrite_one(&line, *figure))
 }
 
 fn rewrite_one(line: &str, (name, value): Figure) -> String {
@@ -249,10 +221,7 @@ mod tests {
         let figures = [("trusted-lines", 4_321)];
         let fresh = "a <!-- trusted-lines: 4321 -->4,321<!-- /trusted-lines --> b";
         assert_eq!(
-            rewrite(
-                "a <!-- trusted-lines: 1 -->none<!-- /trusted-lines --> b",
-                &figures
-            ),
+            rewrite("a <!-- trusted-lines: 1 -->none<!-- /trusted-lines --> b", &figures),
             fresh
         );
         assert_eq!(rewrite(fresh, &figures), fresh);
@@ -282,14 +251,8 @@ mod tests {
 
     #[test]
     fn our_own_crates_are_not_listed() {
-        assert_eq!(
-            name_and_version("sha2 v0.11.0 (*)").as_deref(),
-            Some("sha2 0.11.0")
-        );
-        assert_eq!(
-            name_and_version("strongroom-wire v0.1.0 (/src/boundary/wire)"),
-            None
-        );
+        assert_eq!(name_and_version("sha2 v0.11.0 (*)").as_deref(), Some("sha2 0.11.0"));
+        assert_eq!(name_and_version("strongroom-wire v0.1.0 (/src/boundary/wire)"), None);
     }
 
     #[test]

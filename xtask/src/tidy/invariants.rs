@@ -22,25 +22,17 @@ pub(super) fn check(tree: &Tree) -> Findings {
         let line = rows.first().map_or(0, |(line, _)| *line);
         let mut missing = |path: &str, line: usize, what: String| {
             let what = format!("INV-{number}: {what}");
-            findings
-                .violations
-                .push(Violation::new(path, line, &ORPHAN, what));
+            findings.violations.push(Violation::new(path, line, &ORPHAN, what));
         };
         if rows.len() != 1 {
             missing(MODEL, line, format!("{} rows, 1 wanted", rows.len()));
         }
         if rows.iter().any(|(_, row)| row.contains(OPEN)) {
-            findings
-                .notes
-                .push(format!("INV-{number} is open: its row says `{OPEN}`"));
+            findings.notes.push(format!("INV-{number} is open: its row says `{OPEN}`"));
             continue;
         }
         match homes(tree, number).as_slice() {
-            [] => missing(
-                MODEL,
-                line,
-                format!("no home: no doc comment with `# INV-{number}`"),
-            ),
+            [] => missing(MODEL, line, format!("no home: no doc comment with `# INV-{number}`")),
             [_] => {}
             many => {
                 for (path, at) in many {
@@ -49,18 +41,10 @@ pub(super) fn check(tree: &Tree) -> Findings {
             }
         }
         if !has_test(tree, number) {
-            missing(
-                MODEL,
-                line,
-                format!("no test whose name contains `inv{number}_`"),
-            );
+            missing(MODEL, line, format!("no test whose name contains `inv{number}_`"));
         }
         if !has_checker(tree, number) {
-            missing(
-                "proof/sim",
-                0,
-                format!("no simulator checker named `inv{number}_…`"),
-            );
+            missing("proof/sim", 0, format!("no simulator checker named `inv{number}_…`"));
         }
     }
     findings
@@ -70,9 +54,7 @@ pub(super) fn check(tree: &Tree) -> Findings {
 fn names(text: &str, before: &str, number: u32) -> bool {
     let wanted = format!("{before}INV-{number}");
     text.match_indices(&wanted).any(|(at, _)| {
-        let after = text
-            .get(at + wanted.len()..)
-            .and_then(|rest| rest.chars().next());
+        let after = text.get(at + wanted.len()..).and_then(|rest| rest.chars().next());
         !after.is_some_and(|sign| sign.is_ascii_digit())
     })
 }
@@ -81,33 +63,20 @@ fn rows(tree: &Tree, number: u32) -> Vec<(usize, String)> {
     let text = tree.text(MODEL).unwrap_or_default();
     let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
     let is_row = |line: &str| {
-        let cell = line
-            .strip_prefix('|')
-            .and_then(|rest| rest.split('|').next())
-            .unwrap_or_default();
+        let cell =
+            line.strip_prefix('|').and_then(|rest| rest.split('|').next()).unwrap_or_default();
         names(cell.trim().trim_matches('*').trim_matches('`'), "", number)
-            && cell
-                .trim_start()
-                .trim_start_matches(['*', '`', '['])
-                .starts_with("INV-")
+            && cell.trim_start().trim_start_matches(['*', '`', '[']).starts_with("INV-")
     };
-    lines
-        .filter(|(_, line)| is_row(line))
-        .map(|(at, line)| (at, line.to_owned()))
-        .collect()
+    lines.filter(|(_, line)| is_row(line)).map(|(at, line)| (at, line.to_owned())).collect()
 }
 
 fn homes(tree: &Tree, number: u32) -> Vec<(String, usize)> {
     let mut homes = Vec::new();
-    let code = tree
-        .sources()
-        .filter(|(path, _)| !path.starts_with("proof/"));
+    let code = tree.sources().filter(|(path, _)| !path.starts_with("proof/"));
     for (path, source) in code.filter(|(path, _)| !path.starts_with("xtask/")) {
         for (at, line) in source.lines.iter().enumerate() {
-            if line
-                .documentation()
-                .is_some_and(|text| names(text, "# ", number))
-            {
+            if line.documentation().is_some_and(|text| names(text, "# ", number)) {
                 homes.push((path.to_owned(), at + 1));
             }
         }
@@ -121,16 +90,9 @@ fn is_test(source: &Source, first: usize) -> bool {
 
 fn has_test(tree: &Tree, number: u32) -> bool {
     let part = format!("inv{number}_");
-    let outside = tree
-        .sources()
-        .filter(|(path, _)| !path.starts_with("xtask/"));
+    let outside = tree.sources().filter(|(path, _)| !path.starts_with("xtask/"));
     outside
-        .flat_map(|(_, source)| {
-            source
-                .functions
-                .iter()
-                .map(move |function| (source, function))
-        })
+        .flat_map(|(_, source)| source.functions.iter().map(move |function| (source, function)))
         .any(|(source, function)| function.name.contains(&part) && is_test(source, function.first))
 }
 
@@ -142,14 +104,9 @@ fn has_checker(tree: &Tree, number: u32) -> bool {
             .iter()
             .any(|function| function.name.starts_with(&part) && !is_test(source, function.first));
         let in_constant = source.shipped().any(|(_, line)| {
-            let named = line
-                .code
-                .trim_start()
-                .trim_start_matches("pub(crate) ")
-                .trim_start_matches("pub ");
-            let name = named
-                .strip_prefix("const ")
-                .or_else(|| named.strip_prefix("static "));
+            let named =
+                line.code.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("pub ");
+            let name = named.strip_prefix("const ").or_else(|| named.strip_prefix("static "));
             name.is_some_and(|name| name.to_lowercase().starts_with(&part))
         });
         in_function || in_constant
@@ -173,12 +130,7 @@ mod tests {
             ("proof/sim/src/check.rs", checker),
         ]);
         let about = |found: &Violation| found.what.starts_with("INV-1:");
-        check(&tree)
-            .violations
-            .into_iter()
-            .filter(about)
-            .map(|found| found.what)
-            .collect()
+        check(&tree).violations.into_iter().filter(about).map(|found| found.what).collect()
     }
 
     #[test]
@@ -192,21 +144,12 @@ mod tests {
         for (home, row, test, checker) in [
             ("fn charge() {}\n", ROW, TEST, CHECKER),
             ("/// # INV-10: other\nfn charge() {}\n", ROW, TEST, CHECKER),
-            (
-                "// # INV-1: no documentation\nfn charge() {}\n",
-                ROW,
-                TEST,
-                CHECKER,
-            ),
+            ("// # INV-1: no documentation\nfn charge() {}\n", ROW, TEST, CHECKER),
             (HOME, "| INV-10 | other |\n", TEST, CHECKER),
             (HOME, ROW, "#[test]\nfn inv10_is_kept() {}\n", CHECKER),
             (HOME, ROW, TEST, "#[test]\nfn inv1_budget() {}\n"),
         ] {
-            assert_eq!(
-                complaints(home, row, test, checker).len(),
-                1,
-                "{home}{row}{test}{checker}"
-            );
+            assert_eq!(complaints(home, row, test, checker).len(), 1, "{home}{row}{test}{checker}");
         }
     }
 
@@ -221,17 +164,7 @@ mod tests {
         let row = "| INV-1 | budget | not built yet |\n";
         let tree = Tree::snippets(&[(MODEL, row)]);
         let findings = check(&tree);
-        assert!(
-            findings
-                .notes
-                .iter()
-                .any(|note| note.starts_with("INV-1 is open"))
-        );
-        assert!(
-            !findings
-                .violations
-                .iter()
-                .any(|found| found.what.starts_with("INV-1:"))
-        );
+        assert!(findings.notes.iter().any(|note| note.starts_with("INV-1 is open")));
+        assert!(!findings.violations.iter().any(|found| found.what.starts_with("INV-1:")));
     }
 }

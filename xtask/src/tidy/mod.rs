@@ -41,12 +41,7 @@ struct Violation {
 
 impl Violation {
     fn new(path: &str, line: usize, rule: &'static Rule, what: impl Into<String>) -> Violation {
-        Violation {
-            path: path.to_owned(),
-            line,
-            rule,
-            what: what.into(),
-        }
+        Violation { path: path.to_owned(), line, rule, what: what.into() }
     }
 }
 
@@ -73,12 +68,7 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<(), Failure> {
     match metadata::read(root) {
         Ok(packages) => findings.violations.extend(arrows::check(&packages)),
         Err(problem) => {
-            findings.violations.push(Violation::new(
-                "Cargo.toml",
-                0,
-                &metadata::READABLE,
-                problem,
-            ));
+            findings.violations.push(Violation::new("Cargo.toml", 0, &metadata::READABLE, problem));
         }
     }
     report(findings)
@@ -110,15 +100,9 @@ fn report(mut findings: Findings) -> Result<(), Failure> {
             println!("{}: {}", violation.rule.name, violation.rule.why);
             previous = violation.rule.name;
         }
-        println!(
-            "  {}:{}: {}",
-            violation.path, violation.line, violation.what
-        );
+        println!("  {}:{}: {}", violation.path, violation.line, violation.what);
     }
-    findings
-        .notes
-        .iter()
-        .for_each(|note| println!("note: {note}"));
+    findings.notes.iter().for_each(|note| println!("note: {note}"));
     match findings.violations.len() {
         0 => {
             println!("tidy: ok");
@@ -131,8 +115,5 @@ fn report(mut findings: Findings) -> Result<(), Failure> {
 /// Runs one rule over snippets, for its tests: the lines at which it fires.
 #[cfg(test)]
 fn lines_of(violations: &[Violation]) -> Vec<(String, usize)> {
-    violations
-        .iter()
-        .map(|found| (found.path.clone(), found.line))
-        .collect()
+    violations.iter().map(|found| (found.path.clone(), found.line)).collect()
 }

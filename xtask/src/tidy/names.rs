@@ -31,11 +31,8 @@ const DRAWERS: [&str; 9] = [
 ];
 
 /// Assembled here, so that this file does not contain what it looks for.
-const FOREIGN_PATHS: [&str; 3] = [
-    concat!("/wo", "rk/"),
-    concat!("/tmp/ba", "sh_jobs"),
-    concat!("/fa", "rm/"),
-];
+const FOREIGN_PATHS: [&str; 3] =
+    [concat!("/wo", "rk/"), concat!("/tmp/ba", "sh_jobs"), concat!("/fa", "rm/")];
 
 /// A head shorter than this says nothing.
 const HEAD_LETTERS: usize = 40;
@@ -49,39 +46,21 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
         }
         for (at, line) in source.lines.iter().enumerate() {
             let declared = line.code.split_once("mod ").map(|(_, rest)| rest.trim());
-            let inline = declared
-                .and_then(|rest| rest.strip_suffix('{'))
-                .map(str::trim);
+            let inline = declared.and_then(|rest| rest.strip_suffix('{')).map(str::trim);
             if let Some(name) = inline.filter(|name| DRAWERS.contains(name)) {
-                found.push(Violation::new(
-                    path,
-                    at + 1,
-                    &MODULE_NAME,
-                    format!("mod {name}"),
-                ));
+                found.push(Violation::new(path, at + 1, &MODULE_NAME, format!("mod {name}")));
             }
         }
         if is_crate_root(path) {
-            let head = source
-                .lines
-                .iter()
-                .map_while(|line| line.raw.strip_prefix("//!"));
+            let head = source.lines.iter().map_while(|line| line.raw.strip_prefix("//!"));
             if head.map(|text| text.trim().len()).sum::<usize>() < HEAD_LETTERS {
-                found.push(Violation::new(
-                    path,
-                    1,
-                    &CRATE_HEAD,
-                    "no //! head, or an empty one",
-                ));
+                found.push(Violation::new(path, 1, &CRATE_HEAD, "no //! head, or an empty one"));
             }
         }
     }
     for (path, text) in tree.texts() {
         for (at, line) in text.lines().enumerate() {
-            for foreign in FOREIGN_PATHS
-                .iter()
-                .filter(|foreign| has_path(line, foreign))
-            {
+            for foreign in FOREIGN_PATHS.iter().filter(|foreign| has_path(line, foreign)) {
                 found.push(Violation::new(path, at + 1, &FOREIGN_PATH, *foreign));
             }
         }
@@ -127,20 +106,13 @@ mod tests {
 
     #[test]
     fn a_crate_begins_with_what_it_is() {
-        for bad in [
-            "",
-            "mod a;\n",
-            "//! (empty)\n",
-            "// a comment of sufficient length, but no doc\n",
-        ] {
+        for bad in
+            ["", "mod a;\n", "//! (empty)\n", "// a comment of sufficient length, but no doc\n"]
+        {
             assert_eq!(lines(&[("host/a/src/lib.rs", bad)]).len(), 1, "{bad}");
         }
         assert!(
-            lines(&[
-                ("host/a/src/lib.rs", HEAD),
-                ("host/a/src/other.rs", "mod b;\n")
-            ])
-            .is_empty()
+            lines(&[("host/a/src/lib.rs", HEAD), ("host/a/src/other.rs", "mod b;\n")]).is_empty()
         );
     }
 
@@ -148,10 +120,7 @@ mod tests {
     fn folders_of_one_machine_are_not_named() {
         for foreign in FOREIGN_PATHS {
             let text = format!("first\nsee {foreign}x\n");
-            assert_eq!(
-                lines(&[("docs/a.md", &text)]),
-                [("docs/a.md".to_owned(), 2)]
-            );
+            assert_eq!(lines(&[("docs/a.md", &text)]), [("docs/a.md".to_owned(), 2)]);
         }
         let inner = format!("see net{}x", FOREIGN_PATHS[0]);
         assert!(lines(&[("docs/a.md", &inner)]).is_empty());

@@ -21,30 +21,17 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     for (path, source) in tree.sources() {
         let lines = source.lines.len();
         if lines > FILE_LINES {
-            found.push(Violation::new(
-                path,
-                lines,
-                &FILE_SIZE,
-                format!("{lines} lines"),
-            ));
+            found.push(Violation::new(path, lines, &FILE_SIZE, format!("{lines} lines")));
         }
         if !path.starts_with("trusted/") {
             continue;
         }
         for function in &source.functions {
             let lines = function.last - function.first + 1;
-            let test = source
-                .lines
-                .get(function.first)
-                .is_some_and(|line| line.test);
+            let test = source.lines.get(function.first).is_some_and(|line| line.test);
             if lines > FUNCTION_LINES && !test {
                 let what = format!("fn {}: {lines} lines", function.name);
-                found.push(Violation::new(
-                    path,
-                    function.first + 1,
-                    &FUNCTION_SIZE,
-                    what,
-                ));
+                found.push(Violation::new(path, function.first + 1, &FUNCTION_SIZE, what));
             }
         }
     }

@@ -25,10 +25,7 @@ impl Line {
     /// The text of a documentation comment, without its slashes.
     pub(super) fn documentation(&self) -> Option<&str> {
         let comment = self.comment.trim_start();
-        comment
-            .strip_prefix("///")
-            .or_else(|| comment.strip_prefix("//!"))
-            .map(str::trim)
+        comment.strip_prefix("///").or_else(|| comment.strip_prefix("//!")).map(str::trim)
     }
 }
 
@@ -59,20 +56,12 @@ impl Source {
         let functions = code.functions();
         let (spans, test_modules) = code.test_spans();
         for (first, last) in spans {
-            lines
-                .iter_mut()
-                .take(last + 1)
-                .skip(first)
-                .for_each(|line| line.test = true);
+            lines.iter_mut().take(last + 1).skip(first).for_each(|line| line.test = true);
         }
         if all_test || code.is_test_file() {
             lines.iter_mut().for_each(|line| line.test = true);
         }
-        Source {
-            lines,
-            functions,
-            test_modules,
-        }
+        Source { lines, functions, test_modules }
     }
 
     /// Lines that ship, with their number counted from 1.
@@ -125,23 +114,16 @@ fn split(text: &str) -> Vec<Line> {
         let ends = matches!(next, Some(Inside::Code));
         let visible = took == 1 && (!in_text || ends);
         if let Some(line) = lines.last_mut() {
-            let part: String = signs
-                .iter()
-                .skip(at)
-                .take(took)
-                .filter(|&&s| s != '\n')
-                .collect();
+            let part: String = signs.iter().skip(at).take(took).filter(|&&s| s != '\n').collect();
             line.raw.push_str(&part);
             if into_comment {
                 line.comment.push_str(&part);
-                line.code
-                    .extend(std::iter::repeat_n(' ', part.chars().count()));
+                line.code.extend(std::iter::repeat_n(' ', part.chars().count()));
             } else if visible {
                 line.code.push(if sign.is_ascii() { sign } else { '_' });
             } else {
                 line.code.extend(
-                    part.chars()
-                        .map(|sign| if sign == '\'' && !in_text { sign } else { '_' }),
+                    part.chars().map(|sign| if sign == '\'' && !in_text { sign } else { '_' }),
                 );
             }
         }
@@ -158,19 +140,12 @@ fn split(text: &str) -> Vec<Line> {
 
 /// How many characters belong together at `at`, whether they are comment, and what comes next.
 fn advance(signs: &[char], at: usize, inside: &Inside) -> (usize, bool, Option<Inside>) {
-    let sees = |text: &str| {
-        text.chars()
-            .enumerate()
-            .all(|(i, c)| signs.get(at + i) == Some(&c))
-    };
+    let sees = |text: &str| text.chars().enumerate().all(|(i, c)| signs.get(at + i) == Some(&c));
     match inside {
         Inside::LineComment => (1, true, None),
         Inside::BlockComment { depth } if sees("*/") => {
-            let next = if *depth == 1 {
-                Inside::Code
-            } else {
-                Inside::BlockComment { depth: depth - 1 }
-            };
+            let next =
+                if *depth == 1 { Inside::Code } else { Inside::BlockComment { depth: depth - 1 } };
             (2, true, Some(next))
         }
         Inside::BlockComment { depth } if sees("/*") => {
@@ -179,11 +154,7 @@ fn advance(signs: &[char], at: usize, inside: &Inside) -> (usize, bool, Option<I
         Inside::BlockComment { .. } => (1, true, None),
         Inside::Text { raw_hashes: None } if sees("\\") => {
             // An escaped line end must still end the line.
-            if signs.get(at + 1) == Some(&'\n') {
-                (1, false, None)
-            } else {
-                (2, false, None)
-            }
+            if signs.get(at + 1) == Some(&'\n') { (1, false, None) } else { (2, false, None) }
         }
         Inside::Text { raw_hashes } if sees("\"") => {
             let hashes = raw_hashes.unwrap_or(0);
@@ -193,13 +164,9 @@ fn advance(signs: &[char], at: usize, inside: &Inside) -> (usize, bool, Option<I
         Inside::Text { .. } => (1, false, None),
         Inside::Code if sees("//") => (2, true, Some(Inside::LineComment)),
         Inside::Code if sees("/*") => (2, true, Some(Inside::BlockComment { depth: 1 })),
-        Inside::Code if sees("\"") => (
-            1,
-            false,
-            Some(Inside::Text {
-                raw_hashes: raw_hashes(signs, at),
-            }),
-        ),
+        Inside::Code if sees("\"") => {
+            (1, false, Some(Inside::Text { raw_hashes: raw_hashes(signs, at) }))
+        }
         Inside::Code if sees("'") => (character_length(signs, at), false, None),
         Inside::Code => (1, false, None),
     }
@@ -226,9 +193,7 @@ fn character_length(signs: &[char], at: usize) -> usize {
     match (signs.get(at + 1), signs.get(at + 2)) {
         (Some('\\'), _) => {
             let rest = signs.iter().skip(at + 3).take(10);
-            rest.take_while(|&&sign| sign != '\'' && sign != '\n')
-                .count()
-                + 4
+            rest.take_while(|&&sign| sign != '\'' && sign != '\n').count() + 4
         }
         (Some(sign), Some('\'')) if *sign != '\n' => 3,
         _ => 1,
@@ -244,11 +209,7 @@ impl Code {
     fn of(lines: &[Line]) -> Code {
         let mut bytes = Vec::new();
         for line in lines {
-            bytes.extend(
-                line.code
-                    .bytes()
-                    .map(|byte| if byte.is_ascii() { byte } else { b'_' }),
-            );
+            bytes.extend(line.code.bytes().map(|byte| if byte.is_ascii() { byte } else { b'_' }));
             bytes.push(b'\n');
         }
         Code { bytes }
@@ -259,17 +220,11 @@ impl Code {
     }
 
     fn line_of(&self, at: usize) -> usize {
-        self.bytes
-            .iter()
-            .take(at)
-            .filter(|&&byte| byte == b'\n')
-            .count()
+        self.bytes.iter().take(at).filter(|&&byte| byte == b'\n').count()
     }
 
     fn starts(&self, at: usize, text: &str) -> bool {
-        self.bytes
-            .get(at..)
-            .is_some_and(|rest| rest.starts_with(text.as_bytes()))
+        self.bytes.get(at..).is_some_and(|rest| rest.starts_with(text.as_bytes()))
     }
 
     fn skip_space(&self, mut at: usize) -> usize {
@@ -281,9 +236,7 @@ impl Code {
 
     fn word(&self, at: usize) -> String {
         let rest = self.bytes.iter().skip(at);
-        rest.take_while(|&&byte| is_name(byte))
-            .map(|&byte| char::from(byte))
-            .collect()
+        rest.take_while(|&&byte| is_name(byte)).map(|&byte| char::from(byte)).collect()
     }
 
     /// From `at` to the end of the item there: its closing brace, its semicolon, or the place
@@ -306,11 +259,7 @@ impl Code {
 
     /// The attribute at `at` (`#[` or `#![`): its text without spaces, and where it ends.
     fn attribute(&self, at: usize) -> Option<(String, usize)> {
-        let open = if self.starts(at, "#![") {
-            at + 2
-        } else {
-            at + 1
-        };
+        let open = if self.starts(at, "#![") { at + 2 } else { at + 1 };
         if self.at(at) != b'#' || self.at(open) != b'[' {
             return None;
         }
@@ -333,9 +282,7 @@ impl Code {
     fn is_test_file(&self) -> bool {
         (0..self.bytes.len()).any(|at| {
             self.starts(at, "#![")
-                && self
-                    .attribute(at)
-                    .is_some_and(|(text, _)| is_test_only(&text))
+                && self.attribute(at).is_some_and(|(text, _)| is_test_only(&text))
         })
     }
 
@@ -344,11 +291,7 @@ impl Code {
         let (mut spans, mut modules) = (Vec::new(), Vec::new());
         let mut at = 0;
         while at < self.bytes.len() {
-            let found = if self.starts(at, "#[") {
-                self.attribute(at)
-            } else {
-                None
-            };
+            let found = if self.starts(at, "#[") { self.attribute(at) } else { None };
             let Some((text, end)) = found else {
                 at += 1;
                 continue;
@@ -372,11 +315,7 @@ impl Code {
     /// The name in `mod name;`.
     fn declared_module(&self, item: usize, last: usize) -> Option<String> {
         let text = String::from_utf8_lossy(self.bytes.get(item..last)?).into_owned();
-        let name = text
-            .trim()
-            .strip_prefix("pub ")
-            .unwrap_or(text.trim())
-            .strip_prefix("mod ")?;
+        let name = text.trim().strip_prefix("pub ").unwrap_or(text.trim()).strip_prefix("mod ")?;
         let name = name.trim();
         name.bytes().all(is_name).then(|| name.to_owned())
     }
@@ -441,24 +380,16 @@ mod tests {
     fn comments_and_strings_are_not_code() {
         assert_eq!(code("let a = \"x // y\"; // z\n"), ["let a = \"______\";"]);
         assert_eq!(code("/* a\nb /* c */ */ d\n"), ["", "             d"]);
-        assert_eq!(
-            code("let a = r#\"x\" /* \"# + 1;\n"),
-            ["let a = r#\"______\"# + 1;"]
-        );
+        assert_eq!(code("let a = r#\"x\" /* \"# + 1;\n"), ["let a = r#\"______\"# + 1;"]);
         assert_eq!(code("let a = \"x\\\"y\"; b\n"), ["let a = \"____\"; b"]);
     }
 
     #[test]
     fn a_quote_may_be_a_character_or_a_lifetime() {
         assert_eq!(code("f('\"', x) // y\n"), ["f('_', x)"]);
+        assert_eq!(code("fn f<'a>(x: &'a str) {} // y\n"), ["fn f<'a>(x: &'a str) {}"]);
         assert_eq!(
-            code("fn f<'a>(x: &'a str) {} // y\n"),
-            ["fn f<'a>(x: &'a str) {}"]
-        );
-        assert_eq!(
-            code("f('\\'', '\\u{1F600}') // y\n")
-                .first()
-                .map(|line| line.contains('y')),
+            code("f('\\'', '\\u{1F600}') // y\n").first().map(|line| line.contains('y')),
             Some(false)
         );
     }
@@ -474,11 +405,7 @@ mod tests {
     #[test]
     fn test_items_end_where_their_item_ends() {
         let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n fn b() {}\n}\nfn c() {}\n#[cfg(not(test))]\nfn d() {}\n";
-        let tests: Vec<_> = Source::new(text, false)
-            .lines
-            .iter()
-            .map(|line| line.test)
-            .collect();
+        let tests: Vec<_> = Source::new(text, false).lines.iter().map(|line| line.test).collect();
         assert_eq!(tests, [false, true, true, true, true, false, false, false]);
         let declared = Source::new("#[cfg(test)]\nmod tests;\nfn a() {}\n", false);
         assert_eq!(declared.test_modules, ["tests"]);
@@ -490,14 +417,7 @@ mod tests {
         let text =
             "trait T {\n fn a(&self);\n}\nfn b(x: [u8; 2])\nwhere\n X: Y,\n{\n if x { y }\n}\n";
         let functions = Source::new(text, false).functions;
-        assert_eq!(
-            functions,
-            [Function {
-                name: "b".to_owned(),
-                first: 3,
-                last: 8
-            }]
-        );
+        assert_eq!(functions, [Function { name: "b".to_owned(), first: 3, last: 8 }]);
     }
 
     #[test]

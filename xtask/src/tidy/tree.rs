@@ -15,43 +15,23 @@ pub(super) struct Tree {
 impl Tree {
     /// Reads the checkout, including new files that are not ignored.
     pub(super) fn read(root: &Path) -> Result<Tree, String> {
-        let arguments = [
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "-z",
-        ];
+        let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
         let listing = process::capture(root, "git", &arguments)?;
-        let paths: BTreeSet<&str> = listing
-            .split('\0')
-            .filter(|path| !path.is_empty())
-            .collect();
+        let paths: BTreeSet<&str> = listing.split('\0').filter(|path| !path.is_empty()).collect();
         // A listed file may be deleted on disk, and a binary one is nobody's prose.
         let read = |path: &str| std::fs::read_to_string(root.join(path)).ok();
-        Ok(Tree::of(
-            paths
-                .into_iter()
-                .filter_map(|path| Some((path, read(path)?))),
-        ))
+        Ok(Tree::of(paths.into_iter().filter_map(|path| Some((path, read(path)?)))))
     }
 
     /// Builds a tree from texts.
     pub(super) fn of<'a>(files: impl IntoIterator<Item = (&'a str, String)>) -> Tree {
-        let texts: BTreeMap<String, String> = files
-            .into_iter()
-            .map(|(path, text)| (path.to_owned(), text))
-            .collect();
+        let texts: BTreeMap<String, String> =
+            files.into_iter().map(|(path, text)| (path.to_owned(), text)).collect();
         let mut sources = BTreeMap::new();
         let mut test_folders = Vec::new();
         for (path, text) in texts.iter().filter(|(path, _)| path.ends_with(".rs")) {
             let source = Source::new(text, is_test_path(path));
-            test_folders.extend(
-                source
-                    .test_modules
-                    .iter()
-                    .map(|name| module_path(path, name)),
-            );
+            test_folders.extend(source.test_modules.iter().map(|name| module_path(path, name)));
             sources.insert(path.clone(), source);
         }
         let tested: Vec<String> = sources
@@ -75,9 +55,7 @@ impl Tree {
 
     /// Every file: path and text.
     pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.texts
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        self.texts.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// One file's text.
@@ -87,9 +65,7 @@ impl Tree {
 
     /// Every Rust file: path and contents.
     pub(super) fn sources(&self) -> impl Iterator<Item = (&str, &Source)> {
-        self.sources
-            .iter()
-            .map(|(path, source)| (path.as_str(), source))
+        self.sources.iter().map(|(path, source)| (path.as_str(), source))
     }
 
     /// One Rust file, for the tests of the rules.
@@ -103,14 +79,12 @@ impl Tree {
         &'a self,
         folder: &'a str,
     ) -> impl Iterator<Item = (&'a str, &'a Source)> {
-        self.sources()
-            .filter(move |(path, _)| path.starts_with(folder))
+        self.sources().filter(move |(path, _)| path.starts_with(folder))
     }
 }
 
 fn is_test_path(path: &str) -> bool {
-    path.split('/')
-        .any(|part| matches!(part, "tests" | "benches" | "examples"))
+    path.split('/').any(|part| matches!(part, "tests" | "benches" | "examples"))
 }
 
 /// Where `mod name;` in the file `path` lives, without `.rs`.
@@ -123,8 +97,7 @@ fn module_path(path: &str, name: &str) -> String {
 }
 
 fn belongs_to(path: &str, module: &str) -> bool {
-    path.strip_prefix(module)
-        .is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+    path.strip_prefix(module).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -141,10 +114,7 @@ mod tests {
             ("a/src/real/checks.rs", "fn x() {}\n"),
             ("a/tests/outer.rs", "fn x() {}\n"),
         ]);
-        let shipped = |path: &str| {
-            tree.source(path)
-                .map_or(0, |source| source.shipped().count())
-        };
+        let shipped = |path: &str| tree.source(path).map_or(0, |source| source.shipped().count());
         assert_eq!(shipped("a/src/cluster.rs"), 0);
         assert_eq!(shipped("a/src/cluster/deep.rs"), 0);
         assert_eq!(shipped("a/src/real/checks.rs"), 0);

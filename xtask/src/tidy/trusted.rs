@@ -46,10 +46,8 @@ static LINTS: Rule = Rule {
           numbers may neither index nor overflow",
 };
 
-static UNSAFE: Rule = Rule {
-    name: "unsafe",
-    why: "shells/ is the only home of unsafe code and foreign functions",
-};
+static UNSAFE: Rule =
+    Rule { name: "unsafe", why: "shells/ is the only home of unsafe code and foreign functions" };
 
 const WORDS: [(&Rule, &[&str]); 6] = [
     (
@@ -65,17 +63,7 @@ const WORDS: [(&Rule, &[&str]); 6] = [
             "unimplemented!",
         ],
     ),
-    (
-        &OUTSIDE,
-        &[
-            "std::net",
-            "std::time",
-            "std::thread",
-            "std::fs",
-            "std::process",
-            "std::env",
-        ],
-    ),
+    (&OUTSIDE, &["std::net", "std::time", "std::thread", "std::fs", "std::process", "std::env"]),
     (&ASYNC, &["async", "tokio"]),
     (
         &RANDOMNESS,
@@ -90,10 +78,7 @@ const WORDS: [(&Rule, &[&str]); 6] = [
         ],
     ),
     (&MAP_ORDER, &["HashMap", "HashSet"]),
-    (
-        &OUTPUT,
-        &["println!", "print!", "eprintln!", "eprint!", "dbg!"],
-    ),
+    (&OUTPUT, &["println!", "print!", "eprintln!", "eprint!", "dbg!"]),
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
@@ -113,24 +98,12 @@ pub(super) fn check(tree: &Tree) -> Vec<Violation> {
         if is_root(path) {
             let forbids =
                 |line: &str| line.starts_with("#![forbid(") && has_word(line, "unsafe_code");
-            if !source
-                .lines
-                .iter()
-                .any(|line| forbids(line.code.trim_start()))
-            {
-                found.push(Violation::new(
-                    path,
-                    1,
-                    &FORBID_UNSAFE,
-                    "the attribute is missing",
-                ));
+            if !source.lines.iter().any(|line| forbids(line.code.trim_start())) {
+                found.push(Violation::new(path, 1, &FORBID_UNSAFE, "the attribute is missing"));
             }
         }
     }
-    for (path, source) in tree
-        .sources()
-        .filter(|(path, _)| !path.starts_with("shells/"))
-    {
+    for (path, source) in tree.sources().filter(|(path, _)| !path.starts_with("shells/")) {
         for (at, line) in source.lines.iter().enumerate() {
             if has_word(&line.code, "unsafe") {
                 found.push(Violation::new(path, at + 1, &UNSAFE, line.code.trim()));
@@ -148,24 +121,14 @@ fn check_lints(path: &str, source: &Source) -> Vec<Violation> {
     if is_root(path) {
         let on = |lint: &str| source.lines.iter().any(|line| has_word(&line.code, lint));
         for lint in DENIED.into_iter().filter(|lint| !on(lint)) {
-            found.push(Violation::new(
-                path,
-                1,
-                &LINTS,
-                format!("clippy::{lint} is not denied"),
-            ));
+            found.push(Violation::new(path, 1, &LINTS, format!("clippy::{lint} is not denied")));
         }
     }
     for (at, line) in source.shipped() {
         let excuses = line.code.contains("[allow(") || line.code.contains("[expect(");
         let alone = line.code.contains(")]") && !has_word(&line.code, "reason");
         if excuses && alone {
-            found.push(Violation::new(
-                path,
-                at,
-                &LINTS,
-                "an exception without `reason = …`",
-            ));
+            found.push(Violation::new(path, at, &LINTS, "an exception without `reason = …`"));
         }
     }
     found
@@ -247,56 +210,37 @@ mod tests {
         let text = "// panic!\n/// HashMap\nfn f() { g(\"std::net\"); }\n#[cfg(test)]\nmod tests {\n fn g() { x.unwrap() }\n}\n";
         assert!(rules("trusted/a/src/b.rs", text).is_empty());
         assert!(
-            rules(
-                "trusted/a/src/b.rs",
-                "x.unwrap_or(0); y.expected(); use core::time::Duration;"
-            )
-            .is_empty()
+            rules("trusted/a/src/b.rs", "x.unwrap_or(0); y.expected(); use core::time::Duration;")
+                .is_empty()
         );
     }
 
     #[test]
     fn a_grouped_import_is_seen_through() {
         assert_eq!(
-            rules(
-                "trusted/a/src/b.rs",
-                "use std::{\n fmt,\n time::Instant,\n};\n"
-            ),
+            rules("trusted/a/src/b.rs", "use std::{\n fmt,\n time::Instant,\n};\n"),
             ["trusted-outside"]
         );
         assert_eq!(
-            rules(
-                "trusted/a/src/b.rs",
-                "use std::{collections::{BTreeMap}, net};\n"
-            ),
+            rules("trusted/a/src/b.rs", "use std::{collections::{BTreeMap}, net};\n"),
             ["trusted-outside"]
         );
         assert!(
-            rules(
-                "trusted/a/src/b.rs",
-                "use std::{fmt, sync::Arc};\nlet net = time;\n"
-            )
-            .is_empty()
+            rules("trusted/a/src/b.rs", "use std::{fmt, sync::Arc};\nlet net = time;\n").is_empty()
         );
     }
 
     #[test]
     fn a_trusted_crate_must_forbid_unsafe_code_and_deny_lints() {
         let bare = rules("trusted/a/src/lib.rs", "//! x\nmod b;\n");
-        assert_eq!(
-            bare,
-            ["trusted-lints", "trusted-lints", "trusted-forbid-unsafe"]
-        );
+        assert_eq!(bare, ["trusted-lints", "trusted-lints", "trusted-forbid-unsafe"]);
         assert!(rules("trusted/a/src/lib.rs", HEAD).is_empty());
         assert!(rules("client/a/src/lib.rs", "//! x\n").is_empty());
     }
 
     #[test]
     fn an_exception_from_a_lint_has_a_reason() {
-        let (bad, good) = (
-            "#[allow(clippy::x)]\n",
-            "#[allow(clippy::x, reason = \"y\")]\n",
-        );
+        let (bad, good) = ("#[allow(clippy::x)]\n", "#[allow(clippy::x, reason = \"y\")]\n");
         assert_eq!(rules("trusted/a/src/b.rs", bad), ["trusted-lints"]);
         assert!(rules("trusted/a/src/b.rs", good).is_empty());
         assert!(rules("host/a/src/b.rs", bad).is_empty());

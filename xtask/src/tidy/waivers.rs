@@ -12,12 +12,8 @@ static UNUSED: Rule = Rule {
 };
 
 /// Rules that may be waived where a foreign interface leaves no choice. The rest never.
-const WAIVABLE: [&str; 4] = [
-    "trusted-panics",
-    "trusted-map-order",
-    "trusted-outside",
-    "function-size",
-];
+const WAIVABLE: [&str; 4] =
+    ["trusted-panics", "trusted-map-order", "trusted-outside", "function-size"];
 
 const MARK: &str = "tidy: allow(";
 
@@ -46,21 +42,11 @@ pub(super) fn apply(tree: &Tree, violations: Vec<Violation>) -> Findings {
         }
     }
     for waiver in waivers {
-        let Waiver {
-            path,
-            line,
-            rule,
-            reason,
-            used,
-        } = waiver;
+        let Waiver { path, line, rule, reason, used } = waiver;
         if used {
-            findings
-                .notes
-                .push(format!("waived {rule} at {path}:{line}: {reason}"));
+            findings.notes.push(format!("waived {rule} at {path}:{line}: {reason}"));
         } else {
-            findings
-                .violations
-                .push(Violation::new(&path, line, &UNUSED, rule));
+            findings.violations.push(Violation::new(&path, line, &UNUSED, rule));
         }
     }
     findings
@@ -68,10 +54,7 @@ pub(super) fn apply(tree: &Tree, violations: Vec<Violation>) -> Findings {
 
 fn collect(tree: &Tree) -> Vec<Waiver> {
     let mut waivers = Vec::new();
-    for (path, source) in tree
-        .sources()
-        .filter(|(path, _)| !path.starts_with("xtask/"))
-    {
+    for (path, source) in tree.sources().filter(|(path, _)| !path.starts_with("xtask/")) {
         for (at, line) in source.lines.iter().enumerate() {
             let Some((_, rest)) = line.comment.split_once(MARK) else {
                 continue;
@@ -109,16 +92,11 @@ mod tests {
         let line = |text: &str| format!("// {MARK}{text}\n{bad}");
         assert_eq!(left(bad).len(), 1);
         assert!(
-            left(&line(
-                "trusted-map-order): the engine returns one; sorted on the next line"
-            ))
-            .is_empty()
+            left(&line("trusted-map-order): the engine returns one; sorted on the next line"))
+                .is_empty()
         );
         assert_eq!(left(&line("trusted-map-order): no")).len(), 1);
-        assert_eq!(
-            left(&line("trusted-panics): the engine returns one")).len(),
-            2
-        );
+        assert_eq!(left(&line("trusted-panics): the engine returns one")).len(), 2);
         assert_eq!(left(&line("unsafe): a rule that is never waived")).len(), 1);
     }
 }
