@@ -17,11 +17,13 @@ mod exchange;
 mod manifests;
 mod owners;
 mod processes;
+mod replicas;
 mod requests;
 mod responses;
 mod sessions;
 mod slots;
 mod starts;
+mod states;
 mod stretch;
 mod tickets;
 mod vault;
@@ -35,6 +37,7 @@ pub use vector::File;
 pub fn all() -> Vec<File> {
     let world = world::World::new();
     let exchanged = exchange::Exchanged::run(&world);
+    let overheard = replicas::run();
     vec![
         accounts::file(),
         digests::file(&world),
@@ -43,11 +46,14 @@ pub fn all() -> Vec<File> {
         manifests::file(&world),
         owners::file(&world),
         processes::file(&world),
+        replicas::messages(&overheard),
         requests::file(&world, &exchanged),
         responses::file(&world),
+        replicas::records(&overheard),
         sessions::file(&world),
         slots::file(&world),
         starts::file(&world),
+        states::file(&world, &exchanged),
         tickets::file(&world),
     ]
 }

@@ -35,8 +35,8 @@ fn every_kind_of_message_has_refused_encodings() {
         let json: serde_json::Value = serde_json::from_str(&file.to_json()).expect("JSON");
         let cases = json["cases"].as_array().map_or(0, Vec::len);
         let refused = json["refused"].as_array().map_or(0, Vec::len);
-        // A framed statement is hashed and never read back, so there is nothing to refuse.
-        let is_read = file.name() != "framed.json";
+        // Framed statements are hashed and never read back; the replica's own tests feed it noise.
+        let is_read = !["framed.json", "replica.json", "sealed.json"].contains(&file.name());
         assert!(cases > 0 && (refused > 0) == is_read, "{}", file.name());
     }
 }
