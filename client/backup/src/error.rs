@@ -46,13 +46,19 @@ pub enum Error {
         keys: usize,
     },
     /// No such kind of location.
-    #[error("unknown location scheme \"{scheme}:\"; supported: a path, or {}", schemes())]
+    #[error(
+        "unknown location scheme \"{scheme}:\"; supported: a path, or {}",
+        schemes()
+    )]
     UnknownScheme {
         /// What stood before the colon.
         scheme: String,
     },
     /// The location is empty.
-    #[error("the location of the repository is empty; expected a path, or {}", schemes())]
+    #[error(
+        "the location of the repository is empty; expected a path, or {}",
+        schemes()
+    )]
     EmptyLocation,
     /// There is no repository.
     #[error("no repository at {location}: {why}")]
@@ -218,7 +224,9 @@ impl Error {
                 "wait until it has ended; if it crashed, `restic unlock` removes its lock"
             }
             Self::DiskFull { .. } => "free some space and run the same command again: it continues",
-            Self::Io { .. } => "nothing finished was lost; run the same command again: it continues",
+            Self::Io { .. } => {
+                "nothing finished was lost; run the same command again: it continues"
+            }
             Self::Damaged { .. } => {
                 "run `strongroom check` with read-data to see the extent; back up again from the \
                  original to replace what is missing"

@@ -269,9 +269,9 @@ impl ReadBackend for Guard {
 
 impl WriteBackend for Guard {
     fn create(&self) -> RusticResult<()> {
-        self.store.create().map_err(|error| {
-            self.fail_write(Error::io("create", self.store.location(), error))
-        })
+        self.store
+            .create()
+            .map_err(|error| self.fail_write(Error::io("create", self.store.location(), error)))
     }
 
     fn write_bytes(
@@ -284,7 +284,10 @@ impl WriteBackend for Guard {
         // The index may still be written after a failure or a cancellation: it names only packs that
         // are stored, and spares the next run their upload. A snapshot would promise completeness.
         if kind == FileType::Snapshot && (self.meter.is_cancelled() || self.has_write_failed()) {
-            return Err(RusticError::new(ErrorKind::Backend, "no snapshot of half a backup"));
+            return Err(RusticError::new(
+                ErrorKind::Backend,
+                "no snapshot of half a backup",
+            ));
         }
         let kind = Kind::from(kind);
         self.store

@@ -30,7 +30,9 @@ impl LocalStore {
         let name = id.to_hex();
         match kind {
             Kind::Config => directory,
-            Kind::Pack => directory.join(name.get(..2).unwrap_or_default()).join(&*name),
+            Kind::Pack => directory
+                .join(name.get(..2).unwrap_or_default())
+                .join(&*name),
             _ => directory.join(&*name),
         }
     }
@@ -150,7 +152,11 @@ impl Store for LocalStore {
 fn list_directory(directory: &Path, found: &mut Vec<(Id, u32)>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+        let Some(id) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
             continue; // not a file of the repository: a temporary, or something of the file system
         };
         // Renames are atomic, so a file that was listed can only vanish if somebody removed it now.

@@ -17,8 +17,8 @@ use crate::progress::{Bars, Meter, Progress, Silent};
 use crate::store::{self, Kind, Store};
 use crate::summary::Snapshot;
 
-/// Bytes at which a pack of file data is stored: what an interruption can cost, and restic's own figure.
-const PACK_BYTES: u64 = 16 << 20;
+/// Size at which a pack of file data is stored: what an interruption can cost, and restic's own figure.
+const PACK_SIZE: &str = "16MiB";
 
 /// An open repository. Operations take `&self`; each reads the index anew.
 pub struct Repository {
@@ -79,9 +79,8 @@ impl Repository {
                 .remove(Kind::Key, &id)
                 .map_err(|error| Error::io("remove", Kind::Key.describe(&id), error))?;
         }
-        let config = ConfigOptions::default().set_datapack_size(
-            rustic_core_size(PACK_BYTES),
-        );
+        let mut config = ConfigOptions::default();
+        config.set_datapack_size = PACK_SIZE.parse().ok();
         let engine = engine(&guard, &Meter::new(Arc::new(Silent)))?
             .init(&credentials(key), &KeyOptions::default(), &config)
             .map_err(|error| guard.explain(&error))?;

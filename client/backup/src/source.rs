@@ -110,10 +110,7 @@ impl ReadSource for Source {
     }
 }
 
-fn watched(
-    entry: ReadSourceEntry<EngineOpen>,
-    watch: &Watch,
-) -> ReadSourceEntry<WatchedOpen> {
+fn watched(entry: ReadSourceEntry<EngineOpen>, watch: &Watch) -> ReadSourceEntry<WatchedOpen> {
     let ReadSourceEntry { path, node, open } = entry;
     if !node.is_dir() {
         watch.meter.file();
@@ -243,7 +240,8 @@ mod tests {
 
     #[test]
     fn the_path_is_found_in_the_text_of_the_engine() {
-        let text = "Failed to get next entry: caused by: /home/a b/c: Permission denied (os error 13)";
+        let text =
+            "Failed to get next entry: caused by: /home/a b/c: Permission denied (os error 13)";
         assert_eq!(path_in(text), Path::new("/home/a b/c"));
     }
 }

@@ -9,8 +9,8 @@ use crate::guard::Guard;
 /// An engine that has read the whole index.
 pub(crate) type Indexed = Engine<IndexedFullStatus>;
 
-/// Deeper trees than this are refused; the longest path that Linux can open has fewer directories.
-pub(crate) const MAX_DEPTH: usize = 2048;
+/// Deeper trees than this are refused: they are followed by recursion.
+pub(crate) const MAX_DEPTH: usize = 1024;
 
 /// Where a blob lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
