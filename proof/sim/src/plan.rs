@@ -29,6 +29,8 @@ pub struct Plan {
     pub lost_answers: u64,
     /// Crashes right between a durable step and the next, in thousandths of all such steps.
     pub crash_at_step: u64,
+    /// Kill whoever leads, and nobody else, this often; 0 for the usual faults.
+    pub kill_leaders_every_ms: u64,
     /// Users in a hundred who type only wrong passwords until the record is gone.
     pub forgetful: u64,
     /// The budget.
@@ -79,6 +81,7 @@ impl Plan {
             delay_ms: 1 + dice.below(25),
             lost_answers: dice.below(150),
             crash_at_step: dice.below(8),
+            kill_leaders_every_ms: 0,
             forgetful: 20,
             policy: Self::policy(if dice.chance(500) { 8_000 } else { 300_000 }),
         }
@@ -101,6 +104,18 @@ impl Plan {
             crash_at_step: 0,
             forgetful: 0,
             ..Self::of(seed)
+        }
+    }
+
+    /// Users who enroll and recover once with the right password, while every leader is killed
+    /// after a while and comes back.
+    pub fn honest(seed: u64, users: usize) -> Self {
+        Self {
+            faults_ms: 60_000,
+            lost_answers: 20,
+            kill_leaders_every_ms: 3_000,
+            policy: Self::policy(300_000),
+            ..Self::calm(seed, users)
         }
     }
 

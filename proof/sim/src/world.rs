@@ -130,8 +130,7 @@ impl World {
             oracle.guard_secret(user.backup_key.as_bytes());
             oracle.guard_secret(user.password.as_bytes());
         }
-        let scripts =
-            (0..plan.users).map(|_| users::Script::draw(&mut dice, plan.forgetful)).collect();
+        let scripts = (0..plan.users).map(|_| users::Script::draw(&mut dice, &plan)).collect();
         let report = Report {
             seed: plan.seed,
             virtual_ms: 0,

@@ -13,6 +13,13 @@ impl World {
         if !self.faulty() {
             return;
         }
+        if self.plan.kill_leaders_every_ms > 0 {
+            if let Some(leader) = self.leader() {
+                self.crash(leader);
+            }
+            self.at(self.plan.kill_leaders_every_ms, Event::Fault);
+            return;
+        }
         let node = usize::try_from(self.dice.below(self.nodes.len() as u64)).unwrap_or(0);
         match self.dice.below(12) {
             0..=2 => self.crash_within_reason(node),

@@ -1,7 +1,11 @@
 //! Users: what they want, and what the oracle makes of what they get.
 
 use super::{Event, World, patience_ms};
-use crate::{client::Learned, hardware::EPOCH_MS, plan::Dice};
+use crate::{
+    client::Learned,
+    hardware::EPOCH_MS,
+    plan::{Dice, Plan},
+};
 use strongroom_protocol::{ProtocolError, Refusal, Voucher, WaitReason};
 use strongroom_wire::{relay::reply_from_bytes, response::Failure};
 
@@ -17,7 +21,12 @@ pub(crate) struct Script {
 
 impl Script {
     /// What one user wants.
-    pub(crate) fn draw(dice: &mut Dice, forgetful: u64) -> Self {
+    pub(crate) fn draw(dice: &mut Dice, plan: &Plan) -> Self {
+        if plan.kill_leaders_every_ms > 0 {
+            let steps = vec![true];
+            return Self { steps, enrolled: false, forgetful: false, started: false };
+        }
+        let forgetful = plan.forgetful;
         let forgetful = dice.below(100) < forgetful;
         let steps = if forgetful {
             vec![false; 12]
