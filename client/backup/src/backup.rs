@@ -49,14 +49,8 @@ impl Repository {
         session.refuse_if_locked()?;
         let adopted = resume::adopt(&session.engine, &session.guard, &session.meter)?;
 
-        let Session {
-            engine,
-            guard,
-            meter,
-        } = session;
-        let engine = engine
-            .to_indexed_ids()
-            .map_err(|error| guard.explain(&error))?;
+        let Session { engine, guard, meter } = session;
+        let engine = engine.to_indexed_ids().map_err(|error| guard.explain(&error))?;
         meter.go_on()?;
         meter.phase(Phase::BackingUp, None, None);
         let watch = Watch {
@@ -65,12 +59,8 @@ impl Repository {
             problems: Arc::new(Mutex::new(adopted.problems)),
         };
         let source = Source::new(&paths, options.one_file_system, watch.clone())?;
-        let done = engine.archive(
-            &engine_options(options),
-            &source,
-            new_snapshot(options)?,
-            &paths,
-        );
+        let done =
+            engine.archive(&engine_options(options), &source, new_snapshot(options)?, &paths);
         meter.flush();
         let snapshot = done.map_err(|error| guard.explain(&error))?;
 
@@ -106,10 +96,7 @@ pub(crate) fn millis(started: Instant) -> u64 {
 
 /// Absolute, sorted, and without those that lie inside another.
 fn resolve(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut resolved = paths
-        .iter()
-        .map(|path| resolve_one(path))
-        .collect::<Result<Vec<_>>>()?;
+    let mut resolved = paths.iter().map(|path| resolve_one(path)).collect::<Result<Vec<_>>>()?;
     resolved.sort();
     resolved.dedup_by(|later, earlier| later.starts_with(&*earlier));
     if resolved.is_empty() {
@@ -119,10 +106,7 @@ fn resolve(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 fn resolve_one(path: &Path) -> Result<PathBuf> {
-    std::fs::canonicalize(path).map_err(|source| Error::BadPath {
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::canonicalize(path).map_err(|source| Error::BadPath { path: path.to_owned(), source })
 }
 
 fn engine_options(options: &BackupOptions) -> EngineOptions {
@@ -137,13 +121,9 @@ fn new_snapshot(options: &BackupOptions) -> Result<rustic_core::repofile::Snapsh
         snapshot = snapshot.host(hostname.clone());
     }
     for tag in &options.tags {
-        snapshot = snapshot
-            .add_tags(tag)
-            .map_err(|error| Error::engine(&error))?;
+        snapshot = snapshot.add_tags(tag).map_err(|error| Error::engine(&error))?;
     }
-    let mut snapshot = snapshot
-        .to_snapshot()
-        .map_err(|error| Error::engine(&error))?;
+    let mut snapshot = snapshot.to_snapshot().map_err(|error| Error::engine(&error))?;
     snapshot.program_version = concat!("strongroom ", env!("CARGO_PKG_VERSION")).to_owned();
     Ok(snapshot)
 }

@@ -20,7 +20,7 @@ use crate::progress::{Meter, Phase, Progress};
 use crate::repository::{Repository, Session};
 use crate::store::Kind;
 use crate::summary::{CheckSummary, Finding};
-use crate::tree::{self, Indexed, MAX_DEPTH};
+use crate::tree::{self, Indexed};
 
 /// How to check.
 #[derive(Debug, Clone, Default)]
@@ -59,15 +59,9 @@ impl Repository {
             duration_ms: 0,
         };
         let snapshots = read_snapshots(&session, &mut summary)?;
-        session
-            .meter
-            .phase(Phase::CheckingStructure, None, Some(snapshots.len() as u64));
+        session.meter.phase(Phase::CheckingStructure, None, Some(snapshots.len() as u64));
         check_index(&session, &mut summary)?;
-        let Session {
-            engine,
-            guard,
-            meter,
-        } = session;
+        let Session { engine, guard, meter } = session;
         match engine.to_indexed() {
             Ok(engine) => {
                 let mut walk = Walk {
@@ -103,10 +97,9 @@ impl Repository {
 fn note(summary: &mut CheckSummary, error: Error) -> Result<()> {
     match error {
         Error::Damaged { what, detail } => summary.errors.push(Finding { what, detail }),
-        Error::Engine { detail } => summary.errors.push(Finding {
-            what: "repository".to_owned(),
-            detail,
-        }),
+        Error::Engine { detail } => {
+            summary.errors.push(Finding { what: "repository".to_owned(), detail })
+        }
         error => return Err(error),
     }
     Ok(())
@@ -134,15 +127,8 @@ fn check_index(session: &Session, summary: &mut CheckSummary) -> Result<()> {
         Ok(results) => {
             for (level, finding) in results.0 {
                 let is_error = format!("{level:?}") == "Error";
-                let list = if is_error {
-                    &mut summary.errors
-                } else {
-                    &mut summary.warnings
-                };
-                list.push(Finding {
-                    what: "index".to_owned(),
-                    detail: finding.to_string(),
-                });
+                let list = if is_error { &mut summary.errors } else { &mut summary.warnings };
+                list.push(Finding { what: "index".to_owned(), detail: finding.to_string() });
             }
             Ok(())
         }
@@ -160,24 +146,27 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Each tree once, however many snapshots share it; without recursion, since trees may be deep.
     fn snapshot(&mut self, snapshot: &SnapshotFile) -> Result<()> {
         let root = PathBuf::from(format!("snapshot {}", snapshot.id));
-        self.directory(snapshot.tree, &root, 0)?;
+        let mut open = vec![(snapshot.tree, root)];
+        while let Some((id, path)) = open.pop() {
+            self.meter.go_on()?;
+            if self.seen.insert(*id) {
+                self.directory(id, &path, &mut open)?;
+            }
+        }
         self.summary.snapshots += 1;
         self.meter.file();
         Ok(())
     }
 
-    /// Each tree once, however many snapshots share it.
-    fn directory(&mut self, id: TreeId, path: &Path, depth: usize) -> Result<()> {
-        self.meter.go_on()?;
-        if !self.seen.insert(*id) {
-            return Ok(());
-        }
-        if depth > MAX_DEPTH {
-            self.finding(path, "directories nest too deep");
-            return Ok(());
-        }
+    fn directory(
+        &mut self,
+        id: TreeId,
+        path: &Path,
+        open: &mut Vec<(TreeId, PathBuf)>,
+    ) -> Result<()> {
         if let Some(place) = tree::place(self.engine, &id) {
             let blobs = self.used.entry(place.pack).or_default();
             blobs.insert(BlobId::from(id), BlobType::Tree);
@@ -194,7 +183,7 @@ impl Walk<'_> {
         for node in nodes {
             let path = path.join(&*node.name());
             match (&node.node_type, node.subtree) {
-                (NodeType::Dir, Some(tree)) => self.directory(tree, &path, depth + 1)?,
+                (NodeType::Dir, Some(tree)) => open.push((tree, path)),
                 (NodeType::Dir, None) => self.finding(&path, "a directory without content"),
                 (NodeType::File, _) => {
                     for blob in node.content.iter().flatten() {
@@ -216,18 +205,14 @@ impl Walk<'_> {
                     self.summary.blobs += 1;
                 }
             }
-            None => self.finding(
-                path,
-                format!("content {} is not in the index", &*id.to_hex()),
-            ),
+            None => self.finding(path, format!("content {} is not in the index", &*id.to_hex())),
         }
     }
 
     fn finding(&mut self, path: &Path, detail: impl std::fmt::Display) {
-        self.summary.errors.push(Finding {
-            what: path.display().to_string(),
-            detail: detail.to_string(),
-        });
+        self.summary
+            .errors
+            .push(Finding { what: path.display().to_string(), detail: detail.to_string() });
     }
 }
 
@@ -250,9 +235,7 @@ fn read_data(
     let worker = || {
         while let Some((pack, size)) = packs.get(next.fetch_add(1, SeqCst)) {
             let blobs = used.get(pack).unwrap_or(&none);
-            let outcome = meter
-                .go_on()
-                .and_then(|()| read_pack(engine, guard, *pack, blobs));
+            let outcome = meter.go_on().and_then(|()| read_pack(engine, guard, *pack, blobs));
             match outcome {
                 Ok(()) => {}
                 Err(Error::Damaged { what, detail }) => {

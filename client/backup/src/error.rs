@@ -46,19 +46,13 @@ pub enum Error {
         keys: usize,
     },
     /// No such kind of location.
-    #[error(
-        "unknown location scheme \"{scheme}:\"; supported: a path, or {}",
-        schemes()
-    )]
+    #[error("unknown location scheme \"{scheme}:\"; supported: a path, or {}", schemes())]
     UnknownScheme {
         /// What stood before the colon.
         scheme: String,
     },
     /// The location is empty.
-    #[error(
-        "the location of the repository is empty; expected a path, or {}",
-        schemes()
-    )]
+    #[error("the location of the repository is empty; expected a path, or {}", schemes())]
     EmptyLocation,
     /// There is no repository.
     #[error("no repository at {location}: {why}")]
@@ -244,11 +238,7 @@ impl Error {
         let what = what.into();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { what },
-            _ => Self::Io {
-                action,
-                what,
-                source,
-            },
+            _ => Self::Io { action, what, source },
         }
     }
 
@@ -257,24 +247,15 @@ impl Error {
     }
 
     pub(crate) fn damaged(what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Damaged {
-            what: what.into(),
-            detail: detail.into(),
-        }
+        Self::Damaged { what: what.into(), detail: detail.into() }
     }
 
     /// The engine's own error, when nothing of ours explains it better.
     pub(crate) fn engine(error: &RusticError) -> Self {
-        Self::Engine {
-            detail: error.display_log(),
-        }
+        Self::Engine { detail: error.display_log() }
     }
 }
 
 fn schemes() -> String {
-    SCHEMES
-        .iter()
-        .map(|scheme| format!("\"{scheme}:…\""))
-        .collect::<Vec<_>>()
-        .join(", ")
+    SCHEMES.iter().map(|scheme| format!("\"{scheme}:…\"")).collect::<Vec<_>>().join(", ")
 }

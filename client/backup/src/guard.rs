@@ -53,11 +53,7 @@ thread_local! {
 
 impl Guard {
     pub(crate) fn new(store: Arc<dyn Store>, meter: Arc<Meter>) -> Arc<Self> {
-        Arc::new(Self {
-            store,
-            meter,
-            state: Mutex::default(),
-        })
+        Arc::new(Self { store, meter, state: Mutex::default() })
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -90,9 +86,7 @@ impl Guard {
 
     /// All files of a kind.
     pub(crate) fn files(&self, kind: Kind) -> Result<Vec<(Id, u32)>> {
-        self.store
-            .list(kind)
-            .map_err(|error| Error::io("list", self.name(kind), error))
+        self.store.list(kind).map_err(|error| Error::io("list", self.name(kind), error))
     }
 
     /// A whole file whose content is what its name says.
@@ -108,10 +102,7 @@ impl Guard {
         if kind != Kind::Config && !id.blob_matches_reader(data.len() as u64, &mut &data[..]) {
             return Err(Error::damaged(
                 what,
-                format!(
-                    "its {} bytes do not have the SHA-256 that names it",
-                    data.len()
-                ),
+                format!("its {} bytes do not have the SHA-256 that names it", data.len()),
             ));
         }
         if kind == Kind::Key {
@@ -239,8 +230,7 @@ impl ReadBackend for Guard {
         let is_lock =
             kind == FileType::Snapshot && self.with_state(|state| state.locks.contains(id));
         let kind = if is_lock { Kind::Lock } else { kind.into() };
-        self.read_checked(kind, id)
-            .map_err(|error| self.fail(error))
+        self.read_checked(kind, id).map_err(|error| self.fail(error))
     }
 
     fn read_partial(
@@ -284,10 +274,7 @@ impl WriteBackend for Guard {
         // The index may still be written after a failure or a cancellation: it names only packs that
         // are stored, and spares the next run their upload. A snapshot would promise completeness.
         if kind == FileType::Snapshot && (self.meter.is_cancelled() || self.has_write_failed()) {
-            return Err(RusticError::new(
-                ErrorKind::Backend,
-                "no snapshot of half a backup",
-            ));
+            return Err(RusticError::new(ErrorKind::Backend, "no snapshot of half a backup"));
         }
         let kind = Kind::from(kind);
         self.store

@@ -32,9 +32,8 @@ impl BackupKey {
         let digits = digits.trim();
         let mut bytes = Zeroizing::new([0u8; Self::LEN]);
         // The message gives lengths only: a mistyped key is still most of a key.
-        hex::decode_to_slice(digits, bytes.as_mut_slice()).map_err(|_| Error::BadKey {
-            got: digits.chars().count(),
-        })?;
+        hex::decode_to_slice(digits, bytes.as_mut_slice())
+            .map_err(|_| Error::BadKey { got: digits.chars().count() })?;
         Ok(Self(*bytes))
     }
 

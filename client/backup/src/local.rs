@@ -30,9 +30,7 @@ impl LocalStore {
         let name = id.to_hex();
         match kind {
             Kind::Config => directory,
-            Kind::Pack => directory
-                .join(name.get(..2).unwrap_or_default())
-                .join(&*name),
+            Kind::Pack => directory.join(name.get(..2).unwrap_or_default()).join(&*name),
             _ => directory.join(&*name),
         }
     }
@@ -107,10 +105,7 @@ impl Store for LocalStore {
         if data.len() as u64 != u64::from(length) {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                format!(
-                    "expected {length} bytes at offset {offset}, got {}",
-                    data.len()
-                ),
+                format!("expected {length} bytes at offset {offset}, got {}", data.len()),
             ));
         }
         Ok(data)
@@ -121,11 +116,8 @@ impl Store for LocalStore {
         let directory = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(directory)?;
         // Such a name is no id, so neither restic nor `list` takes it for a file of the repository.
-        let temporary = directory.join(format!(
-            "tmp-{}-{}",
-            std::process::id(),
-            SERIAL.fetch_add(1, Relaxed)
-        ));
+        let temporary =
+            directory.join(format!("tmp-{}-{}", std::process::id(), SERIAL.fetch_add(1, Relaxed)));
         let written = (|| {
             let mut file = File::create_new(&temporary)?;
             for part in parts {
@@ -152,11 +144,7 @@ impl Store for LocalStore {
 fn list_directory(directory: &Path, found: &mut Vec<(Id, u32)>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let Some(id) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue; // not a file of the repository: a temporary, or something of the file system
         };
         // Renames are atomic, so a file that was listed can only vanish if somebody removed it now.
@@ -191,9 +179,7 @@ mod tests {
         let store = LocalStore::new(dir.path().join("r"));
         store.create().unwrap();
         let id = Id::random();
-        store
-            .write(Kind::Pack, &id, &[Bytes::from("ab"), Bytes::from("cdef")])
-            .unwrap();
+        store.write(Kind::Pack, &id, &[Bytes::from("ab"), Bytes::from("cdef")]).unwrap();
         assert_eq!(store.list(Kind::Pack).unwrap(), vec![(id, 6)]);
         assert_eq!(store.read(Kind::Pack, &id).unwrap(), b"abcdef");
         assert_eq!(store.read_range(Kind::Pack, &id, 1, 3).unwrap(), b"bcd");

@@ -27,9 +27,7 @@ impl FromStr for Location {
         let path = match text.split_once(':') {
             Some(("local", path)) => path,
             Some((scheme, _)) if is_scheme(scheme) => {
-                return Err(Error::UnknownScheme {
-                    scheme: scheme.to_owned(),
-                });
+                return Err(Error::UnknownScheme { scheme: scheme.to_owned() });
             }
             _ => text,
         };
@@ -58,9 +56,7 @@ impl fmt::Display for Location {
 fn is_scheme(text: &str) -> bool {
     text.len() > 1
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 #[cfg(test)]

@@ -114,12 +114,7 @@ impl Meter {
         self.bytes_done.store(0, Relaxed);
         self.files_done.store(0, Relaxed);
         if let Ok(mut shown) = self.shown.lock() {
-            *shown = Shown {
-                phase,
-                bytes_total,
-                files_total,
-                at: None,
-            };
+            *shown = Shown { phase, bytes_total, files_total, at: None };
         }
         self.report();
     }

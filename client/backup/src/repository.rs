@@ -50,22 +50,15 @@ impl Repository {
     pub fn init(location: &Location, key: &BackupKey) -> Result<Self> {
         let store = store::open(location)?;
         let place = store.location();
-        let stranger = store
-            .stranger()
-            .map_err(|error| Error::io("list", place.clone(), error))?;
+        let stranger = store.stranger().map_err(|error| Error::io("list", place.clone(), error))?;
         if let Some(example) = stranger {
-            return Err(Error::NotEmpty {
-                location: place,
-                example,
-            });
+            return Err(Error::NotEmpty { location: place, example });
         }
         let guard = Guard::new(store.clone(), Meter::new(Arc::new(Silent)));
         if !guard.files(Kind::Config)?.is_empty() {
             return Err(Error::RepositoryExists { location: place });
         }
-        store
-            .create()
-            .map_err(|error| Error::io("create", place.clone(), error))?;
+        store.create().map_err(|error| Error::io("create", place.clone(), error))?;
         if !guard.files(Kind::Snapshot)?.is_empty() || !guard.files(Kind::Index)?.is_empty() {
             return Err(Error::damaged(
                 format!("{place}/config"),
@@ -84,10 +77,7 @@ impl Repository {
         let engine = engine(&guard, &Meter::new(Arc::new(Silent)))?
             .init(&credentials(key), &KeyOptions::default(), &config)
             .map_err(|error| guard.explain(&error))?;
-        Ok(Self {
-            master: engine.key(),
-            store,
-        })
+        Ok(Self { master: engine.key(), store })
     }
 
     /// Opens a repository.
@@ -102,11 +92,7 @@ impl Repository {
             let Location::Local(path) = location;
             return Err(Error::NoRepository {
                 location: store.location(),
-                why: if path.exists() {
-                    "it has no file \"config\""
-                } else {
-                    "there is nothing"
-                },
+                why: if path.exists() { "it has no file \"config\"" } else { "there is nothing" },
             });
         }
         let keys = guard.files(Kind::Key)?.len();
@@ -115,19 +101,13 @@ impl Repository {
             if let Some(failure) = guard.take_failure() {
                 failure
             } else if error.is_incorrect_password() {
-                Error::WrongKey {
-                    location: store.location(),
-                    keys,
-                }
+                Error::WrongKey { location: store.location(), keys }
             } else {
                 // The key file was opened, so the digits are right and the config is not.
                 Error::damaged(format!("{}/config", store.location()), error.display_log())
             }
         })?;
-        Ok(Self {
-            master: engine.key(),
-            store,
-        })
+        Ok(Self { master: engine.key(), store })
     }
 
     /// Where it is.
@@ -157,21 +137,15 @@ impl Repository {
         let engine = engine(&guard, &meter)?
             .open(&Credentials::Masterkey(self.master.clone()))
             .map_err(|error| guard.explain(&error))?;
-        Ok(Session {
-            engine,
-            guard,
-            meter,
-        })
+        Ok(Session { engine, guard, meter })
     }
 }
 
 impl Session {
     /// All snapshots, oldest first.
     pub(crate) fn snapshot_files(&self) -> Result<Vec<SnapshotFile>> {
-        let mut files = self
-            .engine
-            .get_all_snapshots()
-            .map_err(|error| self.guard.explain(&error))?;
+        let mut files =
+            self.engine.get_all_snapshots().map_err(|error| self.guard.explain(&error))?;
         files.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| a.id.cmp(&b.id)));
         Ok(files)
     }
@@ -179,10 +153,7 @@ impl Session {
     /// Finds one by `latest` or by a prefix. Only what is needed is read, so that one damaged
     /// snapshot does not stand in the way of another that was named.
     pub(crate) fn find_snapshot(&self, wanted: &str) -> Result<SnapshotFile> {
-        let missing = |have| Error::NoSnapshot {
-            wanted: wanted.to_owned(),
-            have,
-        };
+        let missing = |have| Error::NoSnapshot { wanted: wanted.to_owned(), have };
         if wanted == "latest" {
             return self.snapshot_files()?.pop().ok_or_else(|| missing(0));
         }
@@ -196,17 +167,14 @@ impl Session {
             [] => Err(missing(have)),
             [(id, _)] => {
                 let id = SnapshotId::from(*id);
-                let mut file: SnapshotFile = self
-                    .engine
-                    .get_file(&id)
-                    .map_err(|error| self.guard.explain(&error))?;
+                let mut file: SnapshotFile =
+                    self.engine.get_file(&id).map_err(|error| self.guard.explain(&error))?;
                 file.id = id;
                 Ok(file)
             }
-            several => Err(Error::AmbiguousSnapshot {
-                wanted: wanted.to_owned(),
-                matches: several.len(),
-            }),
+            several => {
+                Err(Error::AmbiguousSnapshot { wanted: wanted.to_owned(), matches: several.len() })
+            }
         }
     }
 

@@ -29,9 +29,7 @@ pub(crate) fn adopt(engine: &Engine<OpenStatus>, guard: &Guard, meter: &Meter) -
     let mut adopted = Adopted::default();
     let mut lost = Vec::new();
     let mut seen = BTreeMap::new();
-    let index = engine
-        .stream_files::<IndexFile>()
-        .map_err(|error| guard.explain(&error))?;
+    let index = engine.stream_files::<IndexFile>().map_err(|error| guard.explain(&error))?;
     for file in index {
         let (_, file) = file.map_err(|error| guard.explain(&error))?;
         for pack in file.packs.iter().chain(&file.packs_to_delete) {

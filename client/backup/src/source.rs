@@ -64,10 +64,7 @@ impl Source {
             .map_err(|error| Error::engine(&error))?;
             Ok((path.clone(), source))
         });
-        Ok(Self {
-            roots: roots.collect::<Result<_>>()?,
-            watch,
-        })
+        Ok(Self { roots: roots.collect::<Result<_>>()?, watch })
     }
 }
 
@@ -77,10 +74,8 @@ impl ReadSource for Source {
 
     /// Runs beside the backup, so that totals appear while it is under way.
     fn size(&self) -> RusticResult<Option<u64>> {
-        let (mut bytes, mut files) = (0, 0);
-        for (path, _) in &self.roots {
-            count(path, &self.watch.meter, &mut bytes, &mut files);
-        }
+        let counts = self.roots.iter().map(|(path, _)| count(path, &self.watch.meter));
+        let (bytes, files) = counts.fold((0, 0), |(b, f), (bytes, files)| (b + bytes, f + files));
         self.watch.meter.totals(bytes, files);
         Ok(Some(bytes))
     }
@@ -115,11 +110,7 @@ fn watched(entry: ReadSourceEntry<EngineOpen>, watch: &Watch) -> ReadSourceEntry
     if !node.is_dir() {
         watch.meter.file();
     }
-    let open = open.map(|inner| WatchedOpen {
-        inner,
-        path: path.clone(),
-        watch: watch.clone(),
-    });
+    let open = open.map(|inner| WatchedOpen { inner, path: path.clone(), watch: watch.clone() });
     ReadSourceEntry { path, node, open }
 }
 
@@ -157,22 +148,27 @@ fn go_directory_mode(mode: u32) -> u32 {
         .fold(DIRECTORY | mode & 0o777, |mode, (_, go)| mode | go)
 }
 
-fn count(path: &Path, meter: &Meter, bytes: &mut u64, files: &mut u64) {
-    if meter.is_cancelled() {
-        return;
+/// What cannot be read here is reported by the walk itself.
+fn count(root: &Path, meter: &Meter) -> (u64, u64) {
+    let (mut bytes, mut files) = (0, 0);
+    let mut open = vec![root.to_owned()];
+    while let Some(path) = open.pop() {
+        if meter.is_cancelled() {
+            break;
+        }
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+                open.extend(entries.map(|entry| entry.path()));
+            }
+            Ok(found) => {
+                bytes += found.len();
+                files += 1;
+            }
+            Err(_) => {}
+        }
     }
-    // What cannot be read here is reported by the walk itself.
-    let Ok(found) = fs::symlink_metadata(path) else {
-        return;
-    };
-    if !found.is_dir() {
-        *bytes += found.len();
-        *files += 1;
-        return;
-    }
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        count(&entry.path(), meter, bytes, files);
-    }
+    (bytes, files)
 }
 
 /// The first absolute path in the engine's text.
@@ -195,11 +191,7 @@ impl ReadSourceOpen for WatchedOpen {
 
     fn open(self) -> RusticResult<WatchedReader> {
         match self.inner.open() {
-            Ok(inner) => Ok(WatchedReader {
-                inner,
-                path: self.path,
-                watch: self.watch,
-            }),
+            Ok(inner) => Ok(WatchedReader { inner, path: self.path, watch: self.watch }),
             Err(error) => {
                 self.watch.problem(&self.path, error.display_log());
                 Err(error)

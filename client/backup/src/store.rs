@@ -26,13 +26,8 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The directories that a new repository gets.
-    pub(crate) const DIRECTORIES: [Self; 5] = [
-        Self::Key,
-        Self::Snapshot,
-        Self::Index,
-        Self::Pack,
-        Self::Lock,
-    ];
+    pub(crate) const DIRECTORIES: [Self; 5] =
+        [Self::Key, Self::Snapshot, Self::Index, Self::Pack, Self::Lock];
 
     /// The directory, or for the config the file.
     pub(crate) fn name(self) -> &'static str {

@@ -84,11 +84,7 @@ impl Problem {
         path: impl Into<PathBuf>,
         detail: impl std::fmt::Display,
     ) -> Self {
-        Self {
-            kind,
-            path: path.into(),
-            detail: detail.to_string(),
-        }
+        Self { kind, path: path.into(), detail: detail.to_string() }
     }
 }
 
@@ -100,22 +96,18 @@ impl std::fmt::Display for Problem {
 
 /// `Ok` when nothing is wrong; damage counts more than other problems.
 fn verdict(problems: &[Problem]) -> Result<()> {
-    let open: Vec<_> = problems
-        .iter()
-        .filter(|problem| problem.kind != ProblemKind::Repaired)
-        .collect();
+    let open: Vec<_> =
+        problems.iter().filter(|problem| problem.kind != ProblemKind::Repaired).collect();
     let damaged = open
         .iter()
         .find(|problem| matches!(problem.kind, ProblemKind::Damaged | ProblemKind::Unsafe));
     match (damaged, open.first()) {
-        (Some(problem), _) => Err(Error::damaged(
-            problem.path.display().to_string(),
-            problem.detail.clone(),
-        )),
-        (None, Some(first)) => Err(Error::Partial {
-            problems: open.len(),
-            first: first.to_string(),
-        }),
+        (Some(problem), _) => {
+            Err(Error::damaged(problem.path.display().to_string(), problem.detail.clone()))
+        }
+        (None, Some(first)) => {
+            Err(Error::Partial { problems: open.len(), first: first.to_string() })
+        }
         (None, None) => Ok(()),
     }
 }
@@ -258,10 +250,7 @@ impl CheckSummary {
                 1 => String::new(),
                 n => format!(" (and {} more)", n - 1),
             };
-            return Err(Error::damaged(
-                first.what.clone(),
-                format!("{}{more}", first.detail),
-            ));
+            return Err(Error::damaged(first.what.clone(), format!("{}{more}", first.detail)));
         }
         Ok(self)
     }

@@ -9,8 +9,8 @@ use crate::guard::Guard;
 /// An engine that has read the whole index.
 pub(crate) type Indexed = Engine<IndexedFullStatus>;
 
-/// Deeper trees than this are refused: they are followed by recursion.
-pub(crate) const MAX_DEPTH: usize = 1024;
+/// Deeper trees than this are refused: no path of Linux has as many directories.
+pub(crate) const MAX_DEPTH: usize = 4096;
 
 /// Where a blob lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,9 +47,7 @@ pub(crate) fn blob(
     id: &BlobId,
 ) -> Result<bytes::Bytes> {
     let data = engine.get_blob_cached(id, kind).map_err(|error| {
-        guard
-            .take_failure()
-            .unwrap_or_else(|| Error::damaged(name(kind, id), error.display_log()))
+        guard.take_failure().unwrap_or_else(|| Error::damaged(name(kind, id), error.display_log()))
     })?;
     // Authenticated encryption alone does not stop a store from exchanging two blobs of equal length.
     if !id.blob_matches_reader(data.len() as u64, &mut &data[..]) {

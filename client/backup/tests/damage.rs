@@ -41,8 +41,7 @@ impl Scene {
     fn restore(&self, to: &str) -> strongroom_backup::Result<strongroom_backup::RestoreSummary> {
         let options = RestoreOptions::default();
         let target = self.dir.path().join(to);
-        self.repository
-            .restore("latest", &target, &options, Arc::new(Silent))
+        self.repository.restore("latest", &target, &options, Arc::new(Silent))
     }
 }
 
@@ -71,10 +70,7 @@ fn a_flipped_bit_in_a_pack_is_found_by_check_and_by_restore() {
     // Never under its name when it is not whole; everything else is there.
     assert!(!scene.dir.path().join("out/data/large.bin").exists());
     assert!(scene.dir.path().join("out/data/second.bin").exists());
-    assert!(matches!(
-        back.complete().unwrap_err(),
-        Error::Damaged { .. }
-    ));
+    assert!(matches!(back.complete().unwrap_err(), Error::Damaged { .. }));
 }
 
 #[test]
@@ -88,21 +84,11 @@ fn a_truncated_or_missing_pack_is_found_without_reading_data() {
         }
         let found = scene.check(false);
         assert!(!found.errors.is_empty(), "{change}");
-        assert!(
-            found.errors[0].detail.contains(&short_name(&pack)),
-            "{:?}",
-            found.errors
-        );
+        assert!(found.errors[0].detail.contains(&short_name(&pack)), "{:?}", found.errors);
         assert!(!scene.check(true).errors.is_empty());
         let back = scene.restore("out").unwrap();
-        assert!(
-            matches!(back.complete().unwrap_err(), Error::Damaged { .. }),
-            "{change}"
-        );
-        assert!(
-            scene.dir.path().join("out/data/second.bin").exists(),
-            "{change}"
-        );
+        assert!(matches!(back.complete().unwrap_err(), Error::Damaged { .. }), "{change}");
+        assert!(scene.dir.path().join("out/data/second.bin").exists(), "{change}");
     }
 }
 
@@ -112,43 +98,26 @@ fn a_backup_after_a_lost_pack_stores_its_data_again() {
     let pack = stored(&scene.repo(), "data").remove(0);
     fs::remove_file(&pack).unwrap();
     let done = back_up(&scene.repository, &scene.dir.path().join("data"));
-    assert!(
-        done.problems
-            .iter()
-            .any(|p| p.kind == ProblemKind::Repaired),
-        "{done:?}"
-    );
+    assert!(done.problems.iter().any(|p| p.kind == ProblemKind::Repaired), "{done:?}");
     assert!(done.bytes_added > 10 << 20, "{done:?}");
     scene.check(true).clean().unwrap();
     scene.restore("out").unwrap().complete().unwrap();
-    kit::assert_same(
-        &scene.dir.path().join("data"),
-        &scene.dir.path().join("out/data"),
-    );
+    kit::assert_same(&scene.dir.path().join("data"), &scene.dir.path().join("out/data"));
 }
 
 #[test]
 fn a_changed_index_is_named_by_check_and_stops_a_restore() {
-    let changes: [fn(&mut Vec<u8>); 2] = [
-        |bytes| bytes.truncate(bytes.len() / 2),
-        |bytes| bytes[40] ^= 0x80,
-    ];
+    let changes: [fn(&mut Vec<u8>); 2] =
+        [|bytes| bytes.truncate(bytes.len() / 2), |bytes| bytes[40] ^= 0x80];
     for change in changes {
         let scene = Scene::new();
         let index = stored(&scene.repo(), "index").remove(0);
         damage(&index, change);
         let found = scene.check(false);
         let named = |text: &str| text.contains(&short_name(&index));
-        assert!(
-            found.errors.iter().any(|finding| named(&finding.what)),
-            "{:?}",
-            found.errors
-        );
+        assert!(found.errors.iter().any(|finding| named(&finding.what)), "{:?}", found.errors);
         let error = scene.restore("out").unwrap_err();
-        assert!(
-            matches!(error, Error::Damaged { .. }) && named(&error.to_string()),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Damaged { .. }) && named(&error.to_string()), "{error}");
     }
 }
 
@@ -161,10 +130,7 @@ fn a_changed_snapshot_is_named_and_the_others_can_be_restored() {
     let found = scene.check(false);
     assert_eq!(found.errors.len(), 1, "{:?}", found.errors);
     assert!(found.errors[0].what.contains(&snapshots[1].id));
-    assert!(matches!(
-        scene.repository.snapshots(),
-        Err(Error::Damaged { .. })
-    ));
+    assert!(matches!(scene.repository.snapshots(), Err(Error::Damaged { .. })));
     let out = scene.dir.path().join("out");
     let options = RestoreOptions::default();
     scene

@@ -12,18 +12,11 @@ use strongroom_backup::{CheckOptions, Error, Repository, RestoreOptions, Silent}
 
 /// Whether restic is here. Where it has to be, its absence fails the test.
 fn has_restic() -> bool {
-    let found = Command::new("restic")
-        .arg("version")
-        .output()
-        .is_ok_and(|o| o.status.success());
+    let found = Command::new("restic").arg("version").output().is_ok_and(|o| o.status.success());
     if !found {
-        let required = ["CI", "STRONGROOM_REQUIRE_RESTIC"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some());
-        assert!(
-            !required,
-            "restic is not installed, and CI or STRONGROOM_REQUIRE_RESTIC is set"
-        );
+        let required =
+            ["CI", "STRONGROOM_REQUIRE_RESTIC"].iter().any(|name| std::env::var_os(name).is_some());
+        assert!(!required, "restic is not installed, and CI or STRONGROOM_REQUIRE_RESTIC is set");
         println!("NOT RUN: restic is not installed");
     }
     found
@@ -42,12 +35,7 @@ fn run(repo: &Path, password: &str, args: &[&str]) -> Output {
 fn restic(repo: &Path, args: &[&str]) -> String {
     let out = run(repo, &key().digits(), args);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(
-        out.status.success(),
-        "restic {args:?}: {}\n{}",
-        text(&out.stdout),
-        text(&out.stderr)
-    );
+    assert!(out.status.success(), "restic {args:?}: {}\n{}", text(&out.stdout), text(&out.stderr));
     text(&out.stdout)
 }
 
@@ -57,11 +45,8 @@ fn restic_lists_checks_and_restores_what_we_backed_up() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let (repo, source, out) = (
-        dir.path().join("repo"),
-        dir.path().join("data"),
-        dir.path().join("out"),
-    );
+    let (repo, source, out) =
+        (dir.path().join("repo"), dir.path().join("data"), dir.path().join("out"));
     make_tree(&source, 20 << 20);
     let repository = init(&repo);
     back_up(&repository, &source);
@@ -74,16 +59,9 @@ fn restic_lists_checks_and_restores_what_we_backed_up() {
     assert_eq!(listed[1]["paths"][0], source.to_str().unwrap());
     let checked = restic(&repo, &["check", "--read-data"]);
     assert!(checked.contains("no errors were found"), "{checked}");
-    restic(
-        &repo,
-        &["restore", "latest", "--target", out.to_str().unwrap()],
-    );
+    restic(&repo, &["restore", "latest", "--target", out.to_str().unwrap()]);
     let restored = out.join(source.strip_prefix("/").unwrap());
-    let diff = Command::new("diff")
-        .arg("-r")
-        .args([&source, &restored])
-        .output()
-        .unwrap();
+    let diff = Command::new("diff").arg("-r").args([&source, &restored]).output().unwrap();
     // diff follows links, and one of them leads nowhere on both sides.
     let says = String::from_utf8_lossy(&diff.stdout).into_owned();
     assert!(says.is_empty(), "{says}");
@@ -108,22 +86,15 @@ fn we_open_check_and_restore_what_restic_backed_up() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let (repo, source, out) = (
-        dir.path().join("repo"),
-        dir.path().join("data"),
-        dir.path().join("out"),
-    );
+    let (repo, source, out) =
+        (dir.path().join("repo"), dir.path().join("data"), dir.path().join("out"));
     make_tree(&source, 20 << 20);
     restic(&repo, &["init"]);
     restic(&repo, &["backup", source.to_str().unwrap()]);
     let repository = Repository::open(&repo.as_path().into(), &key()).unwrap();
     assert_eq!(repository.snapshots().unwrap().len(), 1);
     let options = CheckOptions { read_data: true };
-    repository
-        .check(&options, Arc::new(Silent))
-        .unwrap()
-        .clean()
-        .unwrap();
+    repository.check(&options, Arc::new(Silent)).unwrap().clean().unwrap();
     repository
         .restore("latest", &out, &RestoreOptions::default(), Arc::new(Silent))
         .unwrap()
@@ -190,11 +161,7 @@ fn an_exclusive_lock_of_restic_stops_a_backup_and_a_stale_or_shared_one_does_not
     std::fs::write(exclusive, content).unwrap();
     let paths = [source];
     let error = repository
-        .backup(
-            &paths,
-            &strongroom_backup::BackupOptions::default(),
-            Arc::new(Silent),
-        )
+        .backup(&paths, &strongroom_backup::BackupOptions::default(), Arc::new(Silent))
         .unwrap_err();
     assert!(matches!(error, Error::Locked { .. }), "{error:?}");
     assert!(error.to_string().contains("process"), "{error}");

@@ -20,11 +20,7 @@ const CHILD: &str = "STRONGROOM_TEST_CHILD";
 
 fn check(repository: &Repository) -> strongroom_backup::CheckSummary {
     let options = CheckOptions { read_data: true };
-    repository
-        .check(&options, Arc::new(Silent))
-        .unwrap()
-        .clean()
-        .unwrap()
+    repository.check(&options, Arc::new(Silent)).unwrap().clean().unwrap()
 }
 
 /// Cancels once this many bytes of the phase are done.
@@ -58,14 +54,10 @@ fn child() {
     let repository = Repository::open(&dir.join("repo").as_path().into(), &key()).unwrap();
     if job == "backup" {
         let paths = [dir.join("data")];
-        repository
-            .backup(&paths, &BackupOptions::default(), slowly())
-            .unwrap();
+        repository.backup(&paths, &BackupOptions::default(), slowly()).unwrap();
     } else {
         let options = RestoreOptions::default();
-        repository
-            .restore("latest", &dir.join("out"), &options, slowly())
-            .unwrap();
+        repository.restore("latest", &dir.join("out"), &options, slowly()).unwrap();
     }
 }
 
@@ -80,14 +72,8 @@ fn kill_child(job: &str, dir: &Path, ready: impl Fn() -> bool) {
         .unwrap();
     let started = Instant::now();
     while !ready() {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "the child ended too early"
-        );
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "the child does nothing"
-        );
+        assert!(child.try_wait().unwrap().is_none(), "the child ended too early");
+        assert!(started.elapsed() < Duration::from_secs(60), "the child does nothing");
         std::thread::sleep(Duration::from_millis(5));
     }
     child.kill().unwrap();
@@ -117,19 +103,11 @@ fn a_killed_backup_is_continued_and_its_finished_packs_are_not_stored_again() {
     assert!(left.len() >= 3);
     assert!(repository.snapshots().unwrap().is_empty());
     let after_kill = check(&repository);
-    assert_eq!(
-        after_kill.warnings.len(),
-        left.len(),
-        "{:?}",
-        after_kill.warnings
-    );
+    assert_eq!(after_kill.warnings.len(), left.len(), "{:?}", after_kill.warnings);
 
     let done = back_up(&repository, &source);
     assert_eq!(done.packs_adopted, left.len() as u64);
-    let left_bytes: u64 = left
-        .iter()
-        .map(|pack| fs::metadata(pack).unwrap().len())
-        .sum();
+    let left_bytes: u64 = left.iter().map(|pack| fs::metadata(pack).unwrap().len()).sum();
     assert!(
         done.bytes_stored + left_bytes < done.bytes + (1 << 20),
         "stored {} after {left_bytes} were there, of {}",
@@ -212,29 +190,17 @@ fn a_killed_restore_is_continued_and_verified() {
         let dir = out.join(".strongroom-partial");
         // The child moves files while they are counted.
         let files = fs::read_dir(&dir).into_iter().flatten().flatten();
-        let files = files
-            .flat_map(|entry| fs::read_dir(entry.path()))
-            .flatten()
-            .flatten();
+        let files = files.flat_map(|entry| fs::read_dir(entry.path())).flatten().flatten();
         use std::os::unix::fs::MetadataExt;
-        files
-            .flat_map(|file| file.metadata())
-            .map(|found| found.blocks() * 512)
-            .sum::<u64>()
+        files.flat_map(|file| file.metadata()).map(|found| found.blocks() * 512).sum::<u64>()
     };
     kill_child("restore", dir.path(), || partial_bytes() > 20 << 20);
-    assert!(
-        !out.join("data/large.bin").exists(),
-        "half a file under its name"
-    );
+    assert!(!out.join("data/large.bin").exists(), "half a file under its name");
 
     // A byte that the dead process wrote is changed behind our back.
     let options = RestoreOptions::default();
-    let back = repository
-        .restore("latest", &out, &options, Arc::new(Silent))
-        .unwrap()
-        .complete()
-        .unwrap();
+    let back =
+        repository.restore("latest", &out, &options, Arc::new(Silent)).unwrap().complete().unwrap();
     assert!(back.bytes_reused > 15 << 20, "{back:?}");
     assert!(back.bytes_written < 95 << 20, "{back:?}");
     assert_same(&source, &out.join("data"));
@@ -250,26 +216,13 @@ fn a_partial_file_that_changed_since_is_not_trusted() {
     back_up(&repository, &source);
     let options = RestoreOptions::default();
     let error = repository
-        .restore(
-            "latest",
-            &out,
-            &options,
-            cancel_after(Phase::Restoring, 25 << 20),
-        )
+        .restore("latest", &out, &options, cancel_after(Phase::Restoring, 25 << 20))
         .unwrap_err();
     assert!(matches!(error, Error::Cancelled), "{error:?}");
     let partial = stored(&out, ".strongroom-partial").remove(0);
-    kit::damage(&partial, |bytes| {
-        bytes
-            .iter_mut()
-            .step_by(4 << 20)
-            .for_each(|byte| *byte ^= 1)
-    });
-    let back = repository
-        .restore("latest", &out, &options, Arc::new(Silent))
-        .unwrap()
-        .complete()
-        .unwrap();
+    kit::damage(&partial, |bytes| bytes.iter_mut().step_by(4 << 20).for_each(|byte| *byte ^= 1));
+    let back =
+        repository.restore("latest", &out, &options, Arc::new(Silent)).unwrap().complete().unwrap();
     assert!(back.bytes_reused > 0);
     assert_same(&source, &out.join("data"));
 }

@@ -83,10 +83,7 @@ fn a_wrong_key_is_called_a_wrong_key() {
     let dir = tempfile::tempdir().unwrap();
     init(dir.path());
     let error = Repository::open(&dir.path().into(), &other_key()).unwrap_err();
-    assert!(
-        matches!(error, Error::WrongKey { keys: 1, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::WrongKey { keys: 1, .. }), "{error:?}");
     assert_eq!(error.blame(), Blame::Caller);
     assert!(error.to_string().contains("wrong backup key"));
     assert!(error.hint().is_some());
@@ -98,10 +95,7 @@ fn a_wrong_key_is_called_a_wrong_key() {
 fn a_missing_repository_and_an_occupied_place_are_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let missing = Repository::open(&dir.path().join("no").as_path().into(), &key()).unwrap_err();
-    assert!(
-        missing.to_string().contains("there is nothing"),
-        "{missing}"
-    );
+    assert!(missing.to_string().contains("there is nothing"), "{missing}");
     let empty = Repository::open(&dir.path().into(), &key()).unwrap_err();
     assert!(empty.to_string().contains("no file \"config\""), "{empty}");
 
@@ -117,10 +111,7 @@ fn a_missing_repository_and_an_occupied_place_are_told_apart() {
     // A lost config must not be replaced by a new one: the data would be lost for good.
     let source = dir.path().join("data");
     make_tree(&source, 1000);
-    back_up(
-        &Repository::open(&place.as_path().into(), &key()).unwrap(),
-        &source,
-    );
+    back_up(&Repository::open(&place.as_path().into(), &key()).unwrap(), &source);
     fs::remove_file(place.join("config")).unwrap();
     let lost = Repository::init(&place.as_path().into(), &key()).unwrap_err();
     assert!(matches!(lost, Error::Damaged { .. }), "{lost:?}");
@@ -145,22 +136,13 @@ fn snapshots_are_found_by_latest_and_by_unique_prefix() {
     make_tree(&source, 1000);
     let repository = init(&dir.path().join("repo"));
     let nothing = repository.snapshot("latest").unwrap_err();
-    assert!(
-        nothing.to_string().contains("the repository has 0"),
-        "{nothing}"
-    );
+    assert!(nothing.to_string().contains("the repository has 0"), "{nothing}");
     let first = back_up(&repository, &source).snapshot;
     let second = back_up(&repository, &source).snapshot;
     assert_eq!(repository.snapshot("latest").unwrap(), second);
     assert_eq!(repository.snapshot(first.short_id()).unwrap().id, first.id);
-    assert!(matches!(
-        repository.snapshot("zz").unwrap_err(),
-        Error::NoSnapshot { have: 2, .. }
-    ));
-    assert!(matches!(
-        repository.snapshot("").unwrap_err(),
-        Error::NoSnapshot { .. }
-    ));
+    assert!(matches!(repository.snapshot("zz").unwrap_err(), Error::NoSnapshot { have: 2, .. }));
+    assert!(matches!(repository.snapshot("").unwrap_err(), Error::NoSnapshot { .. }));
     for n in 0..16 {
         back_up(&repository, &source);
         let _ = n;
@@ -171,10 +153,7 @@ fn snapshots_are_found_by_latest_and_by_unique_prefix() {
         .map(|s| &s.id[..1])
         .find(|digit| ids.iter().filter(|s| s.id.starts_with(digit)).count() > 1);
     let error = repository.snapshot(digit.unwrap()).unwrap_err();
-    assert!(
-        matches!(error, Error::AmbiguousSnapshot { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::AmbiguousSnapshot { .. }), "{error:?}");
 }
 
 #[test]
@@ -184,10 +163,8 @@ fn one_file_or_directory_can_be_restored_alone() {
     make_tree(&source, 1000);
     let repository = init(&dir.path().join("repo"));
     back_up(&repository, &source);
-    let only = |path: &str| RestoreOptions {
-        only: Some(source.join(path)),
-        ..RestoreOptions::default()
-    };
+    let only =
+        |path: &str| RestoreOptions { only: Some(source.join(path)), ..RestoreOptions::default() };
     let restore = |options| repository.restore("latest", &out, &options, Arc::new(Silent));
     restore(only("deep/er")).unwrap().complete().unwrap();
     assert_same(&source.join("deep/er"), &out.join("er"));
@@ -208,34 +185,20 @@ fn what_is_in_the_target_is_kept_unless_overwriting_was_asked_for() {
     fs::write(out.join("data/notes.txt"), "newer and mine").unwrap();
     fs::write(out.join("data/unrelated"), "stays").unwrap();
 
-    let kept = repository
-        .restore("latest", &out, &RestoreOptions::default(), Arc::new(Silent))
-        .unwrap();
+    let kept =
+        repository.restore("latest", &out, &RestoreOptions::default(), Arc::new(Silent)).unwrap();
     let kinds: Vec<_> = kept.problems.iter().map(|problem| problem.kind).collect();
     assert_eq!(kinds, [ProblemKind::InTheWay]);
-    assert_eq!(
-        fs::read(out.join("data/notes.txt")).unwrap(),
-        b"newer and mine"
-    );
+    assert_eq!(fs::read(out.join("data/notes.txt")).unwrap(), b"newer and mine");
     let partial = kept.complete().unwrap_err();
     assert_eq!(partial.blame(), Blame::Outcome);
 
-    let options = RestoreOptions {
-        overwrite: true,
-        ..RestoreOptions::default()
-    };
-    repository
-        .restore("latest", &out, &options, Arc::new(Silent))
-        .unwrap()
-        .complete()
-        .unwrap();
+    let options = RestoreOptions { overwrite: true, ..RestoreOptions::default() };
+    repository.restore("latest", &out, &options, Arc::new(Silent)).unwrap().complete().unwrap();
     assert_eq!(fs::read(out.join("data/unrelated")).unwrap(), b"stays");
     fs::remove_file(out.join("data/unrelated")).unwrap();
     let original = fs::metadata(&source).unwrap().modified().unwrap();
-    fs::File::open(out.join("data"))
-        .unwrap()
-        .set_modified(original)
-        .unwrap();
+    fs::File::open(out.join("data")).unwrap().set_modified(original).unwrap();
     assert_same(&source, &out.join("data"));
 }
 
@@ -252,10 +215,7 @@ fn two_paths_share_a_snapshot_and_nested_ones_count_once() {
         .unwrap()
         .complete()
         .unwrap();
-    assert_eq!(
-        done.snapshot.paths,
-        [a.to_str().unwrap(), b.to_str().unwrap()]
-    );
+    assert_eq!(done.snapshot.paths, [a.to_str().unwrap(), b.to_str().unwrap()]);
     let out = dir.path().join("out");
     repository
         .restore("latest", &out, &RestoreOptions::default(), Arc::new(Silent))
@@ -265,11 +225,7 @@ fn two_paths_share_a_snapshot_and_nested_ones_count_once() {
     assert_same(&a, &out.join("a"));
     assert_same(&b, &out.join("b"));
     let error = repository
-        .backup(
-            &[dir.path().join("gone")],
-            &BackupOptions::default(),
-            Arc::new(Silent),
-        )
+        .backup(&[dir.path().join("gone")], &BackupOptions::default(), Arc::new(Silent))
         .unwrap_err();
     assert!(matches!(error, Error::BadPath { .. }), "{error:?}");
 }
@@ -312,11 +268,7 @@ fn progress_ends_at_its_totals_and_serialises() {
         })
     };
     let done = repository
-        .backup(
-            std::slice::from_ref(&source),
-            &BackupOptions::default(),
-            record(),
-        )
+        .backup(std::slice::from_ref(&source), &BackupOptions::default(), record())
         .unwrap();
     let last = seen.lock().unwrap().last().cloned().unwrap();
     assert_eq!(last.phase, Phase::BackingUp);
@@ -324,24 +276,12 @@ fn progress_ends_at_its_totals_and_serialises() {
     assert_eq!(last.files_done, last.files_total.unwrap());
     let json = serde_json::to_value(&last).unwrap();
     assert_eq!(json["phase"], "backing-up");
-    assert!(
-        serde_json::to_string(&done)
-            .unwrap()
-            .contains("\"files_new\"")
-    );
+    assert!(serde_json::to_string(&done).unwrap().contains("\"files_new\""));
     repository
-        .restore(
-            "latest",
-            &dir.path().join("out"),
-            &RestoreOptions::default(),
-            record(),
-        )
+        .restore("latest", &dir.path().join("out"), &RestoreOptions::default(), record())
         .unwrap();
     let seen = seen.lock().unwrap();
-    let restoring = seen
-        .iter()
-        .rfind(|update| update.phase == Phase::Restoring)
-        .unwrap();
+    let restoring = seen.iter().rfind(|update| update.phase == Phase::Restoring).unwrap();
     assert_eq!(Some(restoring.bytes_done), restoring.bytes_total);
     assert_eq!(Some(restoring.files_done), restoring.files_total);
 }
@@ -355,22 +295,13 @@ fn an_unreadable_file_makes_the_backup_partial_and_is_named() {
     symlink("/proc/self/mem", source.join("harmless-link")).unwrap();
     let repository = init(&dir.path().join("repo"));
     let paths = [source, "/proc/self/mem".into()];
-    let done = repository
-        .backup(&paths, &BackupOptions::default(), Arc::new(Silent))
-        .unwrap();
+    let done = repository.backup(&paths, &BackupOptions::default(), Arc::new(Silent)).unwrap();
     assert_eq!(done.problems.len(), 1, "{:?}", done.problems);
     assert_eq!(done.problems[0].kind, ProblemKind::Unreadable);
-    assert!(
-        done.problems[0].path.ends_with("mem"),
-        "{:?}",
-        done.problems
-    );
+    assert!(done.problems[0].path.ends_with("mem"), "{:?}", done.problems);
     assert!(done.files_new > 50);
     let error = done.complete().unwrap_err();
-    assert!(
-        matches!(error, Error::Partial { problems: 1, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Partial { problems: 1, .. }), "{error:?}");
     let check = repository.check(&CheckOptions::default(), Arc::new(Silent));
     check.unwrap().clean().unwrap();
 }

@@ -83,17 +83,13 @@ pub(crate) fn on_special(path: &Path, node: &Node, options: &RestoreOptions) -> 
 
 /// The link's target, as bytes of a path.
 pub(crate) fn link_target(node: &Node) -> Option<&OsStr> {
-    node.is_symlink()
-        .then(|| node.node_type.to_link().as_os_str())
+    node.is_symlink().then(|| node.node_type.to_link().as_os_str())
 }
 
 /// Permission bits from Go's `fs.FileMode`, in which the format keeps them.
 pub(crate) fn unix_mode(go: u32) -> u32 {
     let special = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
-    special
-        .iter()
-        .filter(|(bit, _)| go & bit != 0)
-        .fold(go & 0o777, |mode, (_, unix)| mode | unix)
+    special.iter().filter(|(bit, _)| go & bit != 0).fold(go & 0o777, |mode, (_, unix)| mode | unix)
 }
 
 fn restores_owners(options: &RestoreOptions) -> bool {

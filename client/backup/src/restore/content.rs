@@ -37,11 +37,7 @@ struct State<'a> {
 }
 
 pub(crate) fn restore(work: &Work<'_>, plan: &Plan, summary: &mut RestoreSummary) -> Result<()> {
-    work.meter.phase(
-        Phase::Restoring,
-        Some(plan.bytes_to_write),
-        Some(plan.files.len() as u64),
-    );
+    work.meter.phase(Phase::Restoring, Some(plan.bytes_to_write), Some(plan.files.len() as u64));
     if !plan.files.is_empty() {
         make_private(work)?;
     }
@@ -81,9 +77,7 @@ pub(crate) fn restore(work: &Work<'_>, plan: &Plan, summary: &mut RestoreSummary
     match state.fatal.into_inner() {
         Ok(None) => Ok(()),
         Ok(Some(error)) => Err(error),
-        Err(_) => Err(Error::Engine {
-            detail: "a thread of the restore failed".to_owned(),
-        }),
+        Err(_) => Err(Error::Engine { detail: "a thread of the restore failed".to_owned() }),
     }
 }
 
@@ -186,11 +180,7 @@ impl State<'_> {
                 // Later pieces of the file were planned by the index's word.
                 Err(Error::damaged(
                     format!("content {}", &*id.to_hex()),
-                    format!(
-                        "the index says {} bytes, got {}",
-                        first.from.content,
-                        data.len()
-                    ),
+                    format!("the index says {} bytes, got {}", first.from.content, data.len()),
                 ))
             });
         let data = match data {
@@ -302,12 +292,7 @@ mod tests {
     fn neighbours_are_read_together_and_a_large_run_is_cut() {
         let pack = Id::random();
         let piece = |offset: u32, length: u32| Piece {
-            from: Place {
-                pack,
-                offset,
-                length,
-                content: length,
-            },
+            from: Place { pack, offset, length, content: length },
             blob: Id::random().into(),
             file: 0,
             at: 0,

@@ -107,11 +107,7 @@ fn make_way(
     found: &fs::Metadata,
 ) -> std::result::Result<(), Problem> {
     if found.is_dir() || !work.options.overwrite {
-        let what = if found.is_dir() {
-            "a directory"
-        } else {
-            "something else"
-        };
+        let what = if found.is_dir() { "a directory" } else { "something else" };
         return Err(Problem::new(ProblemKind::InTheWay, path, what));
     }
     fs::remove_file(path).map_err(|error| Problem::new(ProblemKind::Unwritable, path, error))

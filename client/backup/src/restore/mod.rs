@@ -12,6 +12,8 @@
 mod attributes;
 mod content;
 mod finish;
+#[cfg(test)]
+mod hostile;
 mod plan;
 
 use std::fs;
@@ -65,11 +67,7 @@ impl Repository {
         let session = self.session(progress)?;
         session.meter.phase(Phase::Preparing, None, None);
         let file = session.find_snapshot(snapshot)?;
-        let Session {
-            engine,
-            guard,
-            meter,
-        } = session;
+        let Session { engine, guard, meter } = session;
         let engine = engine.to_indexed().map_err(|error| guard.explain(&error))?;
 
         fs::create_dir_all(target).map_err(|error| Error::path("create", target, error))?;

@@ -64,6 +64,15 @@ pub(crate) struct Piece {
     pub(crate) at: u64,
 }
 
+/// A directory to follow.
+struct Step {
+    tree: TreeId,
+    /// Its path in the snapshot.
+    inside: PathBuf,
+    /// Its path below the target.
+    out: PathBuf,
+}
+
 struct Planner<'a> {
     work: &'a Work<'a>,
     plan: Plan,
@@ -99,7 +108,7 @@ pub(crate) fn make(
         same_file: BTreeMap::new(),
         serial: 0,
     };
-    planner.directory(snapshot.tree, Path::new(""), Path::new(""), 0)?;
+    planner.follow(snapshot.tree)?;
     drop_window();
     if !planner.found_only {
         return Err(Error::NotInSnapshot {
@@ -111,86 +120,89 @@ pub(crate) fn make(
 }
 
 impl Planner<'_> {
-    /// `inside` is the path in the snapshot, `out` the one below the target.
-    fn directory(&mut self, id: TreeId, inside: &Path, out: &Path, depth: usize) -> Result<()> {
-        self.work.meter.go_on()?;
-        if depth > MAX_DEPTH {
-            self.problem(ProblemKind::Unsafe, out, "directories nest too deep");
-            return Ok(());
-        }
-        let nodes = match tree::nodes(self.work.engine, self.work.guard, id) {
-            Ok(nodes) => nodes,
-            Err(error @ Error::Damaged { .. }) => {
-                self.problem(ProblemKind::Damaged, inside, error);
+    /// Follows all trees, parents before children, without recursion: a snapshot may be deep.
+    fn follow(&mut self, root: TreeId) -> Result<()> {
+        let mut open = Vec::new();
+        let mut next = Some(Step { tree: root, inside: PathBuf::new(), out: PathBuf::new() });
+        loop {
+            if let Some(step) = next.take() {
+                self.work.meter.go_on()?;
+                if open.len() < MAX_DEPTH {
+                    let nodes = self.nodes(&step)?;
+                    open.push((step, nodes.into_iter()));
+                } else {
+                    self.problem(ProblemKind::Unsafe, &step.out, "directories nest too deep");
+                }
+            }
+            let Some((step, nodes)) = open.last_mut() else {
                 return Ok(());
+            };
+            match nodes.next() {
+                Some(node) => next = self.entry(node, step)?,
+                None => drop(open.pop()),
             }
-            Err(error) => return Err(error),
-        };
-        for node in nodes {
-            let name = node.name().into_owned();
-            if !is_plain(&name) {
-                self.problem(
-                    ProblemKind::Unsafe,
-                    &inside.join(node.name.replace('/', "\\")),
-                    "its name is not a single plain name",
-                );
-                continue;
-            }
-            self.entry(node, &inside.join(&name), out, &name, depth)?;
         }
-        Ok(())
     }
 
-    fn entry(
-        &mut self,
-        node: Node,
-        inside: &Path,
-        out: &Path,
-        name: &OsStr,
-        depth: usize,
-    ) -> Result<()> {
+    fn nodes(&mut self, step: &Step) -> Result<Vec<Node>> {
+        match tree::nodes(self.work.engine, self.work.guard, step.tree) {
+            Err(error @ Error::Damaged { .. }) => {
+                self.problem(ProblemKind::Damaged, &step.inside, error);
+                Ok(Vec::new())
+            }
+            nodes => nodes,
+        }
+    }
+
+    /// Plans one entry of a directory; returns the directory that it is, if it is one.
+    fn entry(&mut self, node: Node, parent: &Step) -> Result<Option<Step>> {
+        let name = node.name().into_owned();
+        if !is_plain(&name) {
+            let shown = parent.inside.join(node.name.replace('/', "\\"));
+            let detail = "its name is not a single plain name";
+            self.problem(ProblemKind::Unsafe, &shown, detail);
+            return Ok(None);
+        }
+        let inside = parent.inside.join(&name);
         if let Some(only) = &self.only {
             if inside.starts_with(only) {
                 self.found_only = true;
-            } else if !only.starts_with(inside) {
-                return Ok(());
+            } else if !(only.starts_with(&inside) && node.is_dir()) {
+                return Ok(None);
             }
         }
         // A directory above what was backed up: only the way there.
-        if node.is_dir() && self.strip.starts_with(inside) {
-            return match node.subtree {
-                Some(tree) => self.directory(tree, inside, out, depth + 1),
-                None => Ok(()),
-            };
+        if node.is_dir() && self.strip.starts_with(&inside) {
+            let out = parent.out.clone();
+            return Ok(node.subtree.map(|tree| Step { tree, inside, out }));
         }
-        let out = out.join(name);
+        let out = parent.out.join(&name);
         if out.starts_with(PARTIAL) || !self.taken.insert(out.clone()) {
             self.problem(ProblemKind::Unsafe, &out, "its name is taken already");
-            return Ok(());
+            return Ok(None);
         }
         let path = self.work.target.join(&out);
         match node.node_type {
             NodeType::Dir => {
                 let Some(tree) = node.subtree else {
                     self.problem(ProblemKind::Damaged, &out, "a directory without content");
-                    return Ok(());
+                    return Ok(None);
                 };
-                if self.make_directory(&path) {
-                    self.plan.dirs.push((path, node));
-                    self.directory(tree, inside, &out, depth + 1)?;
+                if !self.make_directory(&path) {
+                    return Ok(None);
                 }
-                Ok(())
+                self.plan.dirs.push((path, node));
+                return Ok(Some(Step { tree, inside, out }));
             }
-            NodeType::File => self.file(path, node),
+            NodeType::File => self.file(path, node)?,
             NodeType::Symlink { .. } | NodeType::Fifo | NodeType::Socket => {
                 self.plan.specials.push((path, node));
-                Ok(())
             }
             NodeType::Dev { .. } | NodeType::Chardev { .. } => {
                 self.problem(ProblemKind::Unsupported, &out, "devices are not restored");
-                Ok(())
             }
         }
+        Ok(None)
     }
 
     /// Makes sure that this is a real directory, so that what is written below it stays below it.
@@ -291,26 +303,17 @@ impl Planner<'_> {
         for (from, blob, at) in content {
             self.work.meter.go_on()?;
             let size = u64::from(from.content);
-            let is_there = earlier
-                .as_mut()
-                .is_some_and(|earlier| blob.blob_matches_reader(size, earlier));
+            let is_there =
+                earlier.as_mut().is_some_and(|earlier| blob.blob_matches_reader(size, earlier));
             if is_there {
                 self.summary.bytes_reused += size;
             } else {
                 missing += 1;
                 self.plan.bytes_to_write = self.plan.bytes_to_write.saturating_add(size);
-                self.plan.pieces.push(Piece {
-                    from,
-                    blob,
-                    file,
-                    at,
-                });
+                self.plan.pieces.push(Piece { from, blob, file, at });
                 // A short read has moved to nobody knows where.
                 let next = SeekFrom::Start(at.saturating_add(size));
-                if earlier
-                    .as_mut()
-                    .is_some_and(|file| file.seek(next).is_err())
-                {
+                if earlier.as_mut().is_some_and(|file| file.seek(next).is_err()) {
                     earlier = None;
                 }
             }
@@ -354,10 +357,7 @@ impl Planner<'_> {
 }
 
 pub(crate) fn open_no_follow(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(no_follow())
-        .open(path)
+    OpenOptions::new().read(true).custom_flags(no_follow()).open(path)
 }
 
 /// The flags that make the system refuse to open a symbolic link, or to wait for a pipe.
@@ -374,9 +374,7 @@ fn is_plain(name: &OsStr) -> bool {
 
 /// A path of a snapshot without its root.
 fn relative(path: &Path) -> PathBuf {
-    path.components()
-        .filter(|component| matches!(component, Component::Normal(_)))
-        .collect()
+    path.components().filter(|component| matches!(component, Component::Normal(_))).collect()
 }
 
 /// The longest directory that holds all the paths.
@@ -386,11 +384,7 @@ fn common_parent<'a>(paths: impl Iterator<Item = &'a str>) -> PathBuf {
         path.parent().map(Path::to_owned).unwrap_or_default()
     });
     let common = parents.reduce(|a, b| {
-        a.components()
-            .zip(b.components())
-            .take_while(|(a, b)| a == b)
-            .map(|(a, _)| a)
-            .collect()
+        a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
     });
     common.unwrap_or_default()
 }

@@ -112,11 +112,7 @@ pub fn init(dir: &Path) -> Repository {
 
 pub fn back_up(repository: &Repository, path: &Path) -> BackupSummary {
     repository
-        .backup(
-            &[path.to_owned()],
-            &BackupOptions::default(),
-            Arc::new(Silent),
-        )
+        .backup(&[path.to_owned()], &BackupOptions::default(), Arc::new(Silent))
         .unwrap()
         .complete()
         .unwrap()
