@@ -43,31 +43,14 @@ impl Disk {
 
     /// Makes a file that only its owner can read, though there is nothing to read in it.
     pub(crate) fn create(path: &Path) -> Result<Disk, StoreError> {
-        Disk::with(
-            path,
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .mode(0o600),
-        )
+        Disk::with(path, OpenOptions::new().read(true).write(true).create_new(true).mode(0o600))
     }
 
     fn with(path: &Path, options: &OpenOptions) -> Result<Disk, StoreError> {
-        let file = options
-            .open(path)
-            .map_err(|e| StoreError::io(path, "open", &e))?;
+        let file = options.open(path).map_err(|e| StoreError::io(path, "open", &e))?;
         let fault = Fault::default();
-        let backend = Log {
-            file,
-            path: path.into(),
-            fault: fault.clone(),
-        };
-        Ok(Disk {
-            backend,
-            fault,
-            path: path.into(),
-        })
+        let backend = Log { file, path: path.into(), fault: fault.clone() };
+        Ok(Disk { backend, fault, path: path.into() })
     }
 }
 

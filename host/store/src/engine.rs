@@ -33,30 +33,20 @@ impl Engine {
     /// Opens the file, or fills an empty one. After a crash this reads all of it and takes the last
     /// batch whose checksums hold.
     pub(crate) fn open<B: StorageBackend>(disk: Disk<B>) -> Result<Engine, StoreError> {
-        let Disk {
-            backend,
-            fault,
-            path,
-        } = disk;
+        let Disk { backend, fault, path } = disk;
         let mut builder = Database::builder();
-        builder
-            .set_cache_size(CACHE)
-            .set_check_integrity_on_open(true);
+        builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
         // In debug builds the engine panics over some damage that it reports in release builds.
         let opened = catch_unwind(AssertUnwindSafe(|| builder.create_with_backend(backend)));
         match opened {
             Ok(Ok(db)) => Ok(Engine { db, fault, path }),
             Ok(Err(error)) => Err(failed(&fault, &path, &error.into())),
-            Err(_) => Err(StoreError::Corrupt {
-                path,
-                what: "its structure is broken".into(),
-            }),
+            Err(_) => Err(StoreError::Corrupt { path, what: "its structure is broken".into() }),
         }
     }
 
     pub(crate) fn apply(&mut self, ops: &[Op]) -> Result<(), StoreError> {
-        self.try_apply(ops)
-            .map_err(|e| failed(&self.fault, &self.path, &e))
+        self.try_apply(ops).map_err(|e| failed(&self.fault, &self.path, &e))
     }
 
     /// Lets go of the file in good order, so that the next opening need not look for damage.
@@ -86,10 +76,7 @@ impl Engine {
             Ok(Err(error)) => Err(failed(&self.fault, &self.path, &error)),
             Err(_) => {
                 let what = "its structure is broken".into();
-                Err(StoreError::Corrupt {
-                    path: self.path.clone(),
-                    what,
-                })
+                Err(StoreError::Corrupt { path: self.path.clone(), what })
             }
         }
     }
@@ -105,23 +92,11 @@ impl Engine {
         let mut entries = Vec::new();
         for row in read.open_table(ENTRIES)?.iter()? {
             let (index, entry) = row?;
-            let salt = salts
-                .get(index.value())?
-                .map(|s| s.value().to_vec())
-                .unwrap_or_default();
-            entries.push(Entry {
-                index: index.value(),
-                entry: entry.value().to_vec(),
-                salt,
-            });
+            let salt = salts.get(index.value())?.map(|s| s.value().to_vec()).unwrap_or_default();
+            entries.push(Entry { index: index.value(), entry: entry.value().to_vec(), salt });
         }
         let (meta, snapshot) = (blob(META)?, blob(SNAPSHOT)?);
-        Ok(Loaded {
-            meta,
-            snapshot,
-            salts: blob(SALTS_SNAPSHOT)?,
-            entries,
-        })
+        Ok(Loaded { meta, snapshot, salts: blob(SALTS_SNAPSHOT)?, entries })
     }
 }
 
@@ -186,9 +161,6 @@ fn failed(fault: &Fault, path: &std::path::Path, error: &redb::Error) -> StoreEr
     match error {
         redb::Error::Io(e) => StoreError::io(path, "use", e),
         redb::Error::DatabaseAlreadyOpen => StoreError::Locked { dir: path.into() },
-        other => StoreError::Corrupt {
-            path: path.into(),
-            what: other.to_string(),
-        },
+        other => StoreError::Corrupt { path: path.into(), what: other.to_string() },
     }
 }

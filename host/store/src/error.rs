@@ -45,13 +45,14 @@ impl StoreError {
     pub(crate) fn io(path: &Path, op: &'static str, error: &io::Error) -> StoreError {
         // A quota and a file size limit are other people's words for a full disk. Not on sync: what was
         // written before it may be lost, and only opening the file again shows what is there.
-        let full = [
-            io::ErrorKind::StorageFull,
-            io::ErrorKind::QuotaExceeded,
-            io::ErrorKind::FileTooLarge,
-        ];
+        let full =
+            [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
         if full.contains(&error.kind()) && op != "sync" {
             return StoreError::DiskFull { path: path.into() };
+        }
+        // What no system call says, the engine says of bytes that make no sense to it.
+        if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) {
+            return StoreError::Corrupt { path: path.into(), what: error.to_string() };
         }
         StoreError::Io {
             path: path.into(),

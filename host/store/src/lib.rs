@@ -24,13 +24,15 @@
 //!
 //! The earlier state is intact. [`StoreError::DiskFull`] may be tried again, with the same batch: every
 //! operation says what shall be, so a batch that took effect unseen does no harm twice. After any other
-//! error the store refuses all further batches, since a failed sync may have dropped pages that a second one
-//! would not write: close it and open it again.
+//! error the store refuses all further batches; close it and open it again. That is more than a
+//! formality: after a failed sync the kernel may call pages clean that never reached the disk, and a
+//! later batch would rest on them. Opening therefore writes what it read to a new file, and syncs that.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 mod disk;
@@ -130,25 +132,22 @@ enum State {
 }
 
 impl Store {
-    /// Opens the store in `dir`, which is made if it is missing, and reads all of it.
+    /// Opens the store in `dir`, which is made if it is missing, reads all of it, and writes it anew (so
+    /// it takes as much room again for a moment).
     pub fn open(dir: impl AsRef<Path>) -> Result<(Store, Loaded), StoreError> {
         let dir = dir.as_ref().to_path_buf();
         fs::create_dir_all(&dir).map_err(|e| StoreError::io(&dir, "create directory", &e))?;
         let lock = take_lock(&dir)?;
-        if !dir.join(DATA).exists() {
-            // A crash in here leaves a `.new` that nobody reads, and the next opening starts over.
-            write_new(&dir, &Loaded::default())?;
-        }
+        let loaded = match fs::metadata(dir.join(DATA)) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Loaded::default(),
+            Err(e) => return Err(StoreError::io(&dir.join(DATA), "open", &e)),
+            Ok(data) if data.len() == 0 => return Err(cut_to_nothing(&dir)),
+            Ok(_) => Engine::open(Disk::open(&dir.join(DATA))?)?.load()?,
+        };
+        // A crash in here leaves a `.new` that nobody reads, and the next opening starts over.
+        write_new(&dir, &loaded)?;
         let engine = Engine::open(Disk::open(&dir.join(DATA))?)?;
-        let loaded = engine.load()?;
-        Ok((
-            Store {
-                dir,
-                state: State::Open(engine),
-                _lock: lock,
-            },
-            loaded,
-        ))
+        Ok((Store { dir, state: State::Open(engine), _lock: lock }, loaded))
     }
 
     /// Applies a batch, in order, as a whole. When it returns `Ok` the batch survives a power loss;
@@ -177,9 +176,7 @@ impl Store {
         match &mut self.state {
             State::Open(engine) => Ok(engine),
             State::Dead(error) => Err(error.clone()),
-            State::Full => Err(StoreError::DiskFull {
-                path: self.dir.join(DATA),
-            }),
+            State::Full => Err(StoreError::DiskFull { path: self.dir.join(DATA) }),
         }
     }
 
@@ -196,14 +193,8 @@ impl Store {
 
 fn take_lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join(LOCK);
-    let options = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .clone();
-    let file = options
-        .open(&path)
-        .map_err(|e| StoreError::io(&path, "open", &e))?;
+    let options = OpenOptions::new().write(true).create(true).truncate(false).clone();
+    let file = options.open(&path).map_err(|e| StoreError::io(&path, "open", &e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(StoreError::Locked { dir: dir.into() }),
@@ -211,11 +202,16 @@ fn take_lock(dir: &Path) -> Result<File, StoreError> {
     }
 }
 
+/// The engine would take an empty file for a new one. This crate never leaves one, so something else did.
+fn cut_to_nothing(dir: &Path) -> StoreError {
+    StoreError::Corrupt { path: dir.join(DATA), what: "it is empty".into() }
+}
+
 /// Makes a file of exactly this content and puts it in the place of the store's.
 fn write_new(dir: &Path, content: &Loaded) -> Result<(), StoreError> {
     let (new, data) = (dir.join(NEW), dir.join(DATA));
     match fs::remove_file(&new) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+        Err(e) if e.kind() != ErrorKind::NotFound => {
             return Err(StoreError::io(&new, "remove", &e));
         }
         _ => {}
