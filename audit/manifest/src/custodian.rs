@@ -31,19 +31,13 @@ pub struct ManifestSignatures {
 impl ManifestSignatures {
     /// Adds one custodian's signature.
     pub fn push(&mut self, custodian: [u8; 32], signature: [u8; 64]) {
-        self.signatures.push(Entry {
-            custodian: Hex(custodian),
-            signature: Hex(signature),
-        });
+        self.signatures.push(Entry { custodian: Hex(custodian), signature: Hex(signature) });
     }
 
     /// How many of `custodians` signed the statement: strict Ed25519, each counted once.
     pub fn count(&self, custodians: &Custodians, digest: &[u8; 32]) -> usize {
         let statement = manifest_statement(digest);
-        let pairs = self
-            .signatures
-            .iter()
-            .map(|e| (e.custodian.0, e.signature.0));
+        let pairs = self.signatures.iter().map(|e| (e.custodian.0, e.signature.0));
         check_signatures(custodians, &statement, pairs)
     }
 }
@@ -58,9 +52,7 @@ pub fn check_signatures(
         .filter(|(key, _)| custodians.keys.contains(&Hex(*key)))
         .filter(|(key, signature)| {
             VerifyingKey::from_bytes(key).is_ok_and(|verifier| {
-                verifier
-                    .verify_strict(statement, &Signature::from_bytes(signature))
-                    .is_ok()
+                verifier.verify_strict(statement, &Signature::from_bytes(signature)).is_ok()
             })
         })
         .map(|(key, _)| key)

@@ -1,6 +1,9 @@
 //! What a client demands of a policy, compiled in (spec §9.4): a signed manifest may not go below.
 
-use crate::types::{Fleet, Manifest, Protection};
+use crate::{
+    policy::Policy,
+    types::{Fleet, Manifest, Protection},
+};
 use core::fmt;
 
 /// The least that a client accepts.
@@ -12,16 +15,9 @@ pub struct Floors {
     pub nodes: usize,
     /// Distinct sites, at least.
     pub sites: usize,
-    /// Attempts in a row, at most.
-    pub row: u8,
-    /// Failures in a year, at most.
-    pub year: u8,
-    /// The longest wait of a row must be at least this.
-    pub longest_wait_ms: u64,
-    /// The wait for a row's last attempt must be at least this.
-    pub last_attempt_ms: u64,
-    /// The wait of a replacement without authority must be at least this.
-    pub replace_ms: u64,
+    /// Whether the policy must be at least as strict as [`Policy::standard`] in every setting. The
+    /// counts must be in any case.
+    pub standard_policy: bool,
     /// Rollback tolerance, at least.
     pub rollback_tolerance: u8,
     /// Custodian signatures, at least.
@@ -34,11 +30,7 @@ impl Floors {
         protection: Protection::KeysOnly,
         nodes: 5,
         sites: 5,
-        row: 10,
-        year: 40,
-        longest_wait_ms: 12 * 3_600_000,
-        last_attempt_ms: 7 * 86_400_000,
-        replace_ms: 7 * 86_400_000,
+        standard_policy: true,
         rollback_tolerance: 0,
         custodian_threshold: 2,
     };
@@ -48,11 +40,7 @@ impl Floors {
         protection: Protection::Software,
         nodes: 1,
         sites: 1,
-        row: 10,
-        year: 40,
-        longest_wait_ms: 0,
-        last_attempt_ms: 0,
-        replace_ms: 0,
+        standard_policy: false,
         rollback_tolerance: 0,
         custodian_threshold: 1,
     };
@@ -66,20 +54,11 @@ impl Floors {
         let mut sites: Vec<&str> = fleet.nodes.iter().map(|n| n.site.as_str()).collect();
         sites.sort_unstable();
         sites.dedup();
-        let longest = policy.waits_ms.iter().copied().max().unwrap_or(0);
         let at_least = |what, got: u64, floor: u64| {
-            if got < floor {
-                Err(FloorBreach::TooLow { what, got, floor })
-            } else {
-                Ok(())
-            }
+            if got < floor { Err(FloorBreach::TooLow { what, got, floor }) } else { Ok(()) }
         };
         let at_most = |what, got: u64, ceiling: u64| {
-            if got > ceiling {
-                Err(FloorBreach::TooHigh { what, got, ceiling })
-            } else {
-                Ok(())
-            }
+            if got > ceiling { Err(FloorBreach::TooHigh { what, got, ceiling }) } else { Ok(()) }
         };
         if fleet.protection < self.protection {
             let (got, floor) = (fleet.protection, self.protection);
@@ -87,31 +66,16 @@ impl Floors {
         }
         at_least("nodes", fleet.nodes.len() as u64, self.nodes as u64)?;
         at_least("sites", sites.len() as u64, self.sites as u64)?;
-        at_most("attempts in a row", policy.row.into(), self.row.into())?;
-        at_most("failures in a year", policy.year.into(), self.year.into())?;
-        at_least("longest wait (ms)", longest, self.longest_wait_ms)?;
-        at_least(
-            "last attempt's wait (ms)",
-            policy.last_attempt_ms,
-            self.last_attempt_ms,
-        )?;
-        at_least(
-            "replacement's wait (ms)",
-            policy.replace_ms,
-            self.replace_ms,
-        )?;
+        let standard = Policy::standard();
+        at_most("attempts in a row", policy.row.into(), standard.row.into())?;
+        at_most("failures in a year", policy.year.into(), standard.year.into())?;
+        if let Some(what) = policy.looser_than(&standard).filter(|_| self.standard_policy) {
+            return Err(FloorBreach::Looser(what));
+        }
         let tolerance = fleet.rollback_tolerance.into();
-        at_least(
-            "rollback tolerance",
-            tolerance,
-            self.rollback_tolerance.into(),
-        )?;
+        at_least("rollback tolerance", tolerance, self.rollback_tolerance.into())?;
         let threshold = manifest.custodians.threshold.into();
-        at_least(
-            "custodian threshold",
-            threshold,
-            self.custodian_threshold.into(),
-        )
+        at_least("custodian threshold", threshold, self.custodian_threshold.into())
     }
 }
 
@@ -134,6 +98,8 @@ pub enum FloorBreach {
         /// The client's.
         floor: u64,
     },
+    /// A policy setting looser than the standard.
+    Looser(&'static str),
     /// A number above its ceiling.
     TooHigh {
         /// Of what.
@@ -149,13 +115,40 @@ impl fmt::Display for FloorBreach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Protection { got, floor } => {
-                write!(
-                    f,
-                    "protection {got:?}, this client accepts {floor:?} or better"
-                )
+                write!(f, "protection {got:?}, this client accepts {floor:?} or better")
+            }
+            Self::Looser(what) => {
+                write!(f, "policy.{what} is looser than the standard policy of this client")
             }
             Self::TooLow { what, got, floor } => write!(f, "{what}: {got}, at least {floor}"),
             Self::TooHigh { what, got, ceiling } => write!(f, "{what}: {got}, at most {ceiling}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_setting_of_a_policy_may_be_looser_than_the_standard() {
+        let standard = Policy::standard();
+        assert_eq!(standard.looser_than(&standard), None);
+        let cases: [(&str, fn(&mut Policy)); 8] = [
+            ("year_ms", |p| p.year_ms = 1),
+            ("grants", |p| p.grants = 200),
+            ("grants_window_ms", |p| p.grants_window_ms = 0),
+            ("fresh_ms", |p| p.fresh_ms *= 2),
+            ("lock_ceiling", |p| p.lock_ceiling = 1_000_000),
+            ("last_attempt_ms", |p| p.last_attempt_ms = 0),
+            ("waits_ms", |p| p.waits_ms[2] -= 1),
+            ("replace_ms", |p| p.replace_ms = 0),
+        ];
+        for (what, loosen) in cases {
+            let mut policy = Policy::standard();
+            loosen(&mut policy);
+            assert_eq!(policy.looser_than(&standard), Some(what));
+        }
+        assert!(standard.with_waits_divided_by(2).looser_than(&Policy::standard()).is_some());
     }
 }

@@ -20,17 +20,11 @@ pub fn to_canonical_json(manifest: &Manifest) -> Vec<u8> {
 /// [`ManifestError`] for the first thing that is wrong, in that order.
 pub fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
     if bytes.len() > MANIFEST_LEN_MAX {
-        return Err(ManifestError::TooLong {
-            got: bytes.len(),
-            cap: MANIFEST_LEN_MAX,
-        });
+        return Err(ManifestError::TooLong { got: bytes.len(), cap: MANIFEST_LEN_MAX });
     }
     // Unknown and duplicate names are refused by the derived reader; depth by the library.
-    let manifest: Manifest =
-        serde_json::from_slice(bytes).map_err(|e| ManifestError::Malformed {
-            line: e.line(),
-            column: e.column(),
-        })?;
+    let manifest: Manifest = serde_json::from_slice(bytes)
+        .map_err(|e| ManifestError::Malformed { line: e.line(), column: e.column() })?;
     rules::check(&manifest).map_err(ManifestError::Rule)?;
     if to_canonical_json(&manifest) != bytes {
         return Err(ManifestError::NotCanonical);

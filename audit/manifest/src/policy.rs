@@ -126,17 +126,36 @@ impl Policy {
         strict
     }
 
+    /// The first setting in which this policy is looser than another, if any.
+    pub fn looser_than(&self, other: &Self) -> Option<&'static str> {
+        let waits = (3..other.row).all(|n| self.wait_after(n) >= other.wait_after(n));
+        let checks = [
+            (self.row <= other.row, "row"),
+            (self.year <= other.year, "year"),
+            (self.year_ms >= other.year_ms, "year_ms"),
+            (self.grants <= other.grants, "grants"),
+            (self.grants_window_ms >= other.grants_window_ms, "grants_window_ms"),
+            (self.last_attempt_ms >= other.last_attempt_ms, "last_attempt_ms"),
+            (self.replace_ms >= other.replace_ms, "replace_ms"),
+            (self.fresh_ms <= other.fresh_ms, "fresh_ms"),
+            (self.open_ms <= other.open_ms, "open_ms"),
+            (self.pending_ms <= other.pending_ms, "pending_ms"),
+            (self.compact_ms <= other.compact_ms, "compact_ms"),
+            (self.lock_ceiling <= other.lock_ceiling, "lock_ceiling"),
+            (self.lock_ceiling_per_mille <= other.lock_ceiling_per_mille, "lock_ceiling_per_mille"),
+            (self.lock_window_ms >= other.lock_window_ms, "lock_window_ms"),
+            (waits, "waits_ms"),
+        ];
+        checks.into_iter().find(|(strict, _)| !strict).map(|(_, what)| what)
+    }
+
     /// How many failures the waits allow from an untouched row within `window_ms`.
     pub fn attempts_within(&self, window_ms: u64) -> u8 {
         let mut elapsed = 0_u64;
         for failures in 1..self.row {
             elapsed = elapsed.saturating_add(self.wait_after(failures));
             let last = failures.saturating_add(1) == self.row;
-            let from = if last {
-                elapsed.max(self.last_attempt_ms)
-            } else {
-                elapsed
-            };
+            let from = if last { elapsed.max(self.last_attempt_ms) } else { elapsed };
             if from > window_ms {
                 return failures;
             }
@@ -149,11 +168,7 @@ impl Policy {
         let Some(step) = usize::from(failures).checked_sub(3) else {
             return 0;
         };
-        self.waits_ms
-            .get(step)
-            .or(self.waits_ms.last())
-            .copied()
-            .unwrap_or(0)
+        self.waits_ms.get(step).or(self.waits_ms.last()).copied().unwrap_or(0)
     }
 }
 
@@ -188,14 +203,9 @@ mod tests {
 
     #[test]
     fn division_shortens_waits_and_keeps_counts_and_windows() {
-        let (standard, short) = (
-            Policy::standard(),
-            Policy::standard().with_waits_divided_by(1_000),
-        );
+        let (standard, short) =
+            (Policy::standard(), Policy::standard().with_waits_divided_by(1_000));
         assert_eq!(short.waits_ms.first(), Some(&60));
-        assert_eq!(
-            (short.row, short.year, short.year_ms),
-            (10, 40, standard.year_ms)
-        );
+        assert_eq!((short.row, short.year, short.year_ms), (10, 40, standard.year_ms));
     }
 }

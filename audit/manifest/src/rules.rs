@@ -59,11 +59,7 @@ impl fmt::Display for RuleBreach {
 fn text(value: &str, cap: usize, what: &'static str) -> Result<(), RuleBreach> {
     let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
     let good = !value.is_empty() && value.len() <= cap && value.bytes().all(plain);
-    if good {
-        Ok(())
-    } else {
-        Err(RuleBreach::Text(what))
-    }
+    if good { Ok(()) } else { Err(RuleBreach::Text(what)) }
 }
 
 fn sorted<T: Ord>(
@@ -83,11 +79,7 @@ fn sorted<T: Ord>(
 }
 
 fn number(value: u64, what: &'static str) -> Result<(), RuleBreach> {
-    if value <= NUMBER_MAX {
-        Ok(())
-    } else {
-        Err(RuleBreach::Number(what))
-    }
+    if value <= NUMBER_MAX { Ok(()) } else { Err(RuleBreach::Number(what)) }
 }
 
 /// Checks every rule.
@@ -112,10 +104,7 @@ pub(crate) fn check(manifest: &Manifest) -> Result<(), RuleBreach> {
         text(&ticket_key.app, caps::APP_LEN_MAX, "ticket_keys.app")?;
     }
     policy(manifest)?;
-    sorted(
-        manifest.fleets.iter().map(|fleet| fleet.id.as_str()),
-        "fleets",
-    )?;
+    sorted(manifest.fleets.iter().map(|fleet| fleet.id.as_str()), "fleets")?;
     manifest.fleets.iter().try_for_each(fleet)?;
     unique_keys(manifest)?;
     disjoint_slots(manifest)
@@ -154,6 +143,9 @@ fn policy(manifest: &Manifest) -> Result<(), RuleBreach> {
 
 fn fleet(fleet: &Fleet) -> Result<(), RuleBreach> {
     text(&fleet.id, caps::FLEET_LEN_MAX, "fleets.id")?;
+    if fleet.id.contains(' ') {
+        return Err(RuleBreach::Text("fleets.id"));
+    }
     sorted(fleet.keysets.iter().map(|k| k.id), "keysets")?;
     sorted(fleet.nodes.iter().map(|n| n.id), "nodes")?;
     if !fleet.measurement.is_empty() {
@@ -171,16 +163,9 @@ fn fleet(fleet: &Fleet) -> Result<(), RuleBreach> {
             text(&node.evidence, 4_096, "nodes.evidence")?;
         }
     }
-    let needed = if fleet.protection == Protection::Software {
-        1
-    } else {
-        NODES_MIN
-    };
+    let needed = if fleet.protection == Protection::Software { 1 } else { NODES_MIN };
     if fleet.nodes.len() < needed {
-        return Err(RuleBreach::TooFewNodes {
-            got: fleet.nodes.len(),
-            needed,
-        });
+        return Err(RuleBreach::TooFewNodes { got: fleet.nodes.len(), needed });
     }
     let majority = fleet.nodes.len() / 2 + 1;
     if majority + usize::from(fleet.rollback_tolerance) > fleet.nodes.len() {

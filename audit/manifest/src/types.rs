@@ -90,10 +90,7 @@ pub struct SlotRange {
 
 impl SlotRange {
     /// All slots.
-    pub const ALL: Self = Self {
-        first: Hex([0; 32]),
-        last: Hex([0xff; 32]),
-    };
+    pub const ALL: Self = Self { first: Hex([0; 32]), last: Hex([0xff; 32]) };
 
     /// Whether a slot lies in this range.
     pub fn contains(&self, slot: &[u8; 32]) -> bool {
@@ -192,9 +189,6 @@ impl Manifest {
 
     /// The app that a ticket key serves.
     pub fn app_of(&self, ticket_key: &[u8; 32]) -> Option<&str> {
-        self.ticket_keys
-            .iter()
-            .find(|k| k.key.0 == *ticket_key)
-            .map(|k| k.app.as_str())
+        self.ticket_keys.iter().find(|k| k.key.0 == *ticket_key).map(|k| k.app.as_str())
     }
 }

@@ -30,15 +30,9 @@ impl Verified<Manifest> {
     pub fn pinned(bytes: &[u8], pin: &[u8; 32]) -> Result<Self, ManifestError> {
         let digest = sha256(bytes);
         if digest != *pin {
-            return Err(ManifestError::Digest {
-                got: digest,
-                expected: *pin,
-            });
+            return Err(ManifestError::Digest { got: digest, expected: *pin });
         }
-        Ok(Self {
-            value: json::parse(bytes)?,
-            digest,
-        })
+        Ok(Self { value: json::parse(bytes)?, digest })
     }
 
     /// Accepts a manifest that a threshold of the given custodians signed; what vaults do.
@@ -52,10 +46,8 @@ impl Verified<Manifest> {
     ) -> Result<Self, ManifestError> {
         let value = json::parse(bytes)?;
         let digest = sha256(bytes);
-        let (got, needed) = (
-            signatures.count(custodians, &digest),
-            usize::from(custodians.threshold),
-        );
+        let (got, needed) =
+            (signatures.count(custodians, &digest), usize::from(custodians.threshold));
         if got < needed {
             return Err(ManifestError::Custodians { got, needed });
         }
@@ -75,15 +67,9 @@ impl Verified<Manifest> {
         let m = &self.value;
         if now_ms < m.not_before_ms || now_ms > m.not_after_ms {
             let (from, until) = (m.not_before_ms, m.not_after_ms);
-            return Err(ManifestError::NotValidNow {
-                now_ms,
-                from_ms: from,
-                until_ms: until,
-            });
+            return Err(ManifestError::NotValidNow { now_ms, from_ms: from, until_ms: until });
         }
-        let found = m
-            .fleet(fleet)
-            .ok_or_else(|| ManifestError::NoFleet(fleet.to_owned()))?;
+        let found = m.fleet(fleet).ok_or_else(|| ManifestError::NoFleet(fleet.to_owned()))?;
         floors.check(m, found).map_err(ManifestError::Floor)?;
         Ok(found)
     }
@@ -159,10 +145,7 @@ impl fmt::Display for ManifestError {
         match self {
             Self::TooLong { got, cap } => write!(f, "manifest of {got} bytes, at most {cap}"),
             Self::Malformed { line, column } => {
-                write!(
-                    f,
-                    "not a manifest: unexpected content at line {line}, column {column}"
-                )
+                write!(f, "not a manifest: unexpected content at line {line}, column {column}")
             }
             Self::NotCanonical => write!(f, "manifest is not in canonical JSON (RFC 8785)"),
             Self::Rule(breach) => write!(f, "manifest rule broken: {breach}"),
@@ -175,15 +158,8 @@ impl fmt::Display for ManifestError {
             Self::Custodians { got, needed } => {
                 write!(f, "{got} custodians signed this manifest, {needed} needed")
             }
-            Self::NotValidNow {
-                now_ms,
-                from_ms,
-                until_ms,
-            } => {
-                write!(
-                    f,
-                    "manifest is valid from {from_ms} to {until_ms} ms, now is {now_ms} ms"
-                )
+            Self::NotValidNow { now_ms, from_ms, until_ms } => {
+                write!(f, "manifest is valid from {from_ms} to {until_ms} ms, now is {now_ms} ms")
             }
             Self::NoFleet(fleet) => write!(f, "manifest lists no fleet named {fleet}"),
             Self::Floor(breach) => write!(f, "fleet below this client's floor: {breach}"),

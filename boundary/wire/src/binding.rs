@@ -21,10 +21,7 @@ pub fn server_identity(namespace: &str, keyset: u32) -> Vec<u8> {
 
 /// OPAQUE context: where the exchange takes place. It may change between two recoveries.
 pub fn context(fleet: &str, epoch: u64) -> Vec<u8> {
-    Framed::new("strongroom/opaque/context/v1")
-        .bytes(fleet.as_bytes())
-        .number(epoch)
-        .into_bytes()
+    Framed::new("strongroom/opaque/context/v1").bytes(fleet.as_bytes()).number(epoch).into_bytes()
 }
 
 /// OPAQUE credential identifier, 72 bytes: slot ‖ generation (u64 BE) ‖ salt.

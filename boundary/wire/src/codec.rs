@@ -41,11 +41,7 @@ impl fmt::Display for CodecError {
             Self::Malformed => write!(f, "not a message of the expected type"),
             Self::NotCanonical => write!(f, "not in the canonical encoding"),
             Self::Version { got } => {
-                write!(
-                    f,
-                    "wire version {got}, expected {}",
-                    crate::caps::WIRE_VERSION
-                )
+                write!(f, "wire version {got}, expected {}", crate::caps::WIRE_VERSION)
             }
             Self::Length { got, expected } => write!(f, "{got} bytes, expected {expected}"),
             Self::Padding => write!(f, "padding is not zero"),
@@ -75,10 +71,7 @@ where
     T: Encode<()> + for<'b> Decode<'b, ()>,
 {
     if bytes.len() > cap {
-        return Err(CodecError::TooLong {
-            got: bytes.len(),
-            cap,
-        });
+        return Err(CodecError::TooLong { got: bytes.len(), cap });
     }
     let value: T = minicbor::decode(bytes).map_err(|_| CodecError::Malformed)?;
     if encode(&value) != bytes {
@@ -93,10 +86,7 @@ where
 /// [`CodecError::TooLong`] if the content does not fit.
 pub fn pad(content: &[u8], size: usize) -> Result<Vec<u8>, CodecError> {
     let cap = size.saturating_sub(2);
-    let too_long = CodecError::TooLong {
-        got: content.len(),
-        cap,
-    };
+    let too_long = CodecError::TooLong { got: content.len(), cap };
     let len = u16::try_from(content.len()).map_err(|_| too_long)?;
     if content.len() > cap {
         return Err(too_long);
@@ -114,10 +104,7 @@ pub fn pad(content: &[u8], size: usize) -> Result<Vec<u8>, CodecError> {
 /// [`CodecError::Length`], [`CodecError::Malformed`] or [`CodecError::Padding`].
 pub fn unpad(padded: &[u8], size: usize) -> Result<&[u8], CodecError> {
     if padded.len() != size {
-        return Err(CodecError::Length {
-            got: padded.len(),
-            expected: size,
-        });
+        return Err(CodecError::Length { got: padded.len(), expected: size });
     }
     let (head, rest) = padded.split_at_checked(2).ok_or(CodecError::Malformed)?;
     let len = head.iter().fold(0_usize, |n, b| (n << 8) | usize::from(*b));
@@ -140,10 +127,7 @@ impl<const N: usize> Fixed<N> {
     pub fn from_slice(bytes: &[u8]) -> Result<Self, CodecError> {
         <[u8; N]>::try_from(bytes)
             .map(Self)
-            .map_err(|_| CodecError::Length {
-                got: bytes.len(),
-                expected: N,
-            })
+            .map_err(|_| CodecError::Length { got: bytes.len(), expected: N })
     }
 
     /// The bytes.

@@ -29,18 +29,12 @@ impl RelayRequest {
     /// # Errors
     /// [`CodecError::Length`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
-        let wrong = CodecError::Length {
-            got: bytes.len(),
-            expected: RELAY_REQUEST_LEN,
-        };
+        let wrong = CodecError::Length { got: bytes.len(), expected: RELAY_REQUEST_LEN };
         if bytes.len() != RELAY_REQUEST_LEN {
             return Err(wrong);
         }
         let (ticket, frame) = bytes.split_at_checked(SEALED_TICKET_LEN).ok_or(wrong)?;
-        Ok(Self {
-            ticket: ticket.to_vec(),
-            frame: frame.to_vec(),
-        })
+        Ok(Self { ticket: ticket.to_vec(), frame: frame.to_vec() })
     }
 }
 
@@ -61,13 +55,8 @@ pub enum RelayRefusal {
 }
 
 impl RelayRefusal {
-    const ALL: [Self; 5] = [
-        Self::NoQuorum,
-        Self::Malformed,
-        Self::TicketRefused,
-        Self::Busy,
-        Self::Unknown,
-    ];
+    const ALL: [Self; 5] =
+        [Self::NoQuorum, Self::Malformed, Self::TicketRefused, Self::Busy, Self::Unknown];
 
     /// The number on the wire.
     pub const fn code(self) -> u8 {
@@ -105,17 +94,10 @@ pub fn reply_from_bytes(bytes: &[u8]) -> Result<RelayReply, CodecError> {
     let (first, rest) = bytes.split_first().ok_or(CodecError::Malformed)?;
     if *first != 0 {
         let refusal = RelayRefusal::from_code(*first).ok_or(CodecError::Malformed)?;
-        return if rest.is_empty() {
-            Ok(Err(refusal))
-        } else {
-            Err(CodecError::NotCanonical)
-        };
+        return if rest.is_empty() { Ok(Err(refusal)) } else { Err(CodecError::NotCanonical) };
     }
     if rest.len() != RESPONSE_FRAME_LEN {
-        return Err(CodecError::Length {
-            got: rest.len(),
-            expected: RESPONSE_FRAME_LEN,
-        });
+        return Err(CodecError::Length { got: rest.len(), expected: RESPONSE_FRAME_LEN });
     }
     Ok(Ok(rest.to_vec()))
 }

@@ -228,11 +228,7 @@ pub struct Request {
 impl Request {
     /// A request of this version.
     pub const fn new(account: AccountHash, body: Body) -> Self {
-        Self {
-            version: caps::WIRE_VERSION,
-            account,
-            body,
-        }
+        Self { version: caps::WIRE_VERSION, account, body }
     }
 
     /// The padded plaintext that is sealed to the fleet.
@@ -251,9 +247,7 @@ impl Request {
         let content = codec::unpad(plaintext, caps::REQUEST_PLAINTEXT_LEN)?;
         let request: Self = codec::decode(content, caps::REQUEST_PLAINTEXT_LEN)?;
         if request.version != caps::WIRE_VERSION {
-            return Err(CodecError::Version {
-                got: request.version,
-            });
+            return Err(CodecError::Version { got: request.version });
         }
         Ok(request)
     }

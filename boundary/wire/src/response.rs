@@ -300,7 +300,7 @@ pub enum Outcome {
         /// Why.
         #[n(0)]
         why: Refusal,
-        /// The live generation, for [`Refusal::GenerationMoved`]; otherwise 0.
+        /// The live generation, where the refusal depends on it; otherwise 0.
         #[n(1)]
         generation: u64,
     },
@@ -382,9 +382,7 @@ impl SignedResponse {
         let signed: Self = codec::decode(content, caps::RESPONSE_PLAINTEXT_LEN)?;
         let response: Response = codec::decode(&signed.response.0, caps::RESPONSE_PLAINTEXT_LEN)?;
         if response.version != caps::WIRE_VERSION {
-            return Err(CodecError::Version {
-                got: response.version,
-            });
+            return Err(CodecError::Version { got: response.version });
         }
         Ok((signed, response))
     }

@@ -31,12 +31,7 @@ impl Slot {
     /// The vault takes the app from the manifest's entry for the ticket's key and the account hash
     /// from the sealed request, so that a gateway can mint no alias and reach no other app's slots.
     pub fn of(app: &str, account: &AccountHash) -> Self {
-        Self(Fixed(
-            Framed::new(SLOT_LABEL)
-                .bytes(app.as_bytes())
-                .bytes(&account.0.0)
-                .digest(),
-        ))
+        Self(Fixed(Framed::new(SLOT_LABEL).bytes(app.as_bytes()).bytes(&account.0.0).digest()))
     }
 
     /// The bytes.

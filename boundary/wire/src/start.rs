@@ -44,9 +44,7 @@ pub struct Position {
 impl Position {
     /// What the node's identity key signs.
     pub fn statement(&self) -> Vec<u8> {
-        Framed::new(POSITION_LABEL)
-            .bytes(&codec::encode(self))
-            .into_bytes()
+        Framed::new(POSITION_LABEL).bytes(&codec::encode(self)).into_bytes()
     }
 }
 
@@ -79,10 +77,10 @@ pub struct Start {
     /// The fleet.
     #[n(0)]
     pub fleet: String,
-    /// The era that begins: one above the highest era of the positions.
+    /// The era that begins: above the highest era of the positions.
     #[n(1)]
     pub era: u64,
-    /// Positions of a majority of the manifest's nodes, by rising node.
+    /// Positions of a majority of the manifest's nodes, no node twice.
     #[n(2)]
     pub positions: Vec<SignedPosition>,
 }
@@ -90,9 +88,7 @@ pub struct Start {
 impl Start {
     /// What a custodian signs.
     pub fn statement(&self) -> Vec<u8> {
-        Framed::new(START_LABEL)
-            .bytes(&codec::encode(self))
-            .into_bytes()
+        Framed::new(START_LABEL).bytes(&codec::encode(self)).into_bytes()
     }
 }
 

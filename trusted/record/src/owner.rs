@@ -24,6 +24,9 @@ impl State {
             return refused(Refusal::NoRecord, 0);
         };
         let live = record.generation;
+        let full = enroll.is_some_and(|key| {
+            record.devices.len() >= caps::DEVICES_MAX && record.devices.iter().all(|d| d.key != key)
+        });
         let Some(signer) = record.devices.iter_mut().find(|d| d.key == *device) else {
             return refused(Refusal::NotOwner, 0);
         };
@@ -32,6 +35,9 @@ impl State {
         }
         if *counter <= signer.counter || cx.spent {
             return refused(Refusal::Replayed, live);
+        }
+        if full {
+            return refused(Refusal::DevicesFull, live);
         }
         signer.counter = *counter;
         // Whatever the owner says, it says that the owner is here.
@@ -74,13 +80,9 @@ impl State {
     }
 }
 
-/// Adds a device key, within the cap.
+/// Adds a device key; the caller has looked at the cap.
 fn enrolled(record: &mut Record, key: Fixed<32>) -> Effect {
-    let known = record.devices.iter().any(|d| d.key == key);
-    if !known && record.devices.len() >= caps::DEVICES_MAX {
-        return refused(Refusal::DevicesFull, record.generation);
-    }
-    if !known {
+    if record.devices.iter().all(|d| d.key != key) {
         record.devices.push(Device { key, counter: 0 });
     }
     let devices = u8::try_from(record.devices.len()).unwrap_or(u8::MAX);

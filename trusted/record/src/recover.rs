@@ -8,7 +8,7 @@ use crate::{
 };
 use strongroom_manifest::Policy;
 use strongroom_wire::{
-    Fixed, Slot, caps,
+    Fixed, Slot,
     response::{Budget, Failure, Outcome, RecoveryReceipt, WaitReason},
 };
 
@@ -45,8 +45,9 @@ impl State {
         if cx.spent {
             return refused_spent(record.generation);
         }
-        // An open last attempt is not closed by another: the row has no attempt left to give.
-        if state.counters.is_spent(&policy) {
+        // An open last attempt is not closed by another: the row has no attempt left to give. (Where
+        // a later policy made the row shorter than what was charged, one last attempt is left.)
+        if self.held.contains(&slot) {
             let until = state.attempt.as_ref().map_or(expires_ms, |a| a.expires_ms);
             return wait(WaitReason::Row, budget, until);
         }
@@ -83,6 +84,7 @@ impl State {
             expires_ms: cx.now_ms.saturating_add(policy.open_ms),
             state: AttemptState::Open,
             ke3: None,
+            last,
         };
         let effect = challenge(record, &attempt, state.counters.view(policy, cx.now_ms));
         if last {
@@ -186,10 +188,12 @@ impl State {
             failures_ms,
         });
         if let Some(record) = &mut state.record {
-            let kept = keep_device.then(|| record.devices.pop()).flatten();
-            let kept = kept.filter(|kept| kept.key != device);
-            record.devices = kept.into_iter().chain([Device { key: device, counter: 0 }]).collect();
-            record.devices.truncate(caps::DEVICES_MAX);
+            // A device that was enrolled goes on counting where it was: beginning again at zero
+            // would make every command that it ever signed valid once more.
+            let own = record.devices.iter().find(|d| d.key == device).cloned();
+            let own = own.unwrap_or(Device { key: device, counter: 0 });
+            let kept = record.devices.iter().rev().find(|d| d.key != device).cloned();
+            record.devices = kept.filter(|_| keep_device).into_iter().chain([own]).collect();
         }
     }
 

@@ -140,6 +140,9 @@ pub struct Attempt {
     /// SHA-256 of the KE3 that closed it: that finish may be answered again.
     #[n(7)]
     pub ke3: Option<Fixed<32>>,
+    /// Whether it was the row's last when it was charged: failed or expired, it erases the record.
+    #[n(8)]
+    pub last: bool,
 }
 
 /// A success, and the authority that it gives for a short while.

@@ -1,7 +1,6 @@
 //! The state as bytes, and its salts apart from it.
 
 use crate::{
-    budget::Counters,
     entry::Spending,
     salt::Salt,
     slot::SlotState,
@@ -125,10 +124,9 @@ impl State {
             if let Some(replacement) = &state.replacement {
                 self.timers.set(replacement.effective_ms, *slot);
             }
-            let attempt = state.attempt.as_ref().filter(|a| is_open(a, now_ms));
+            let attempt = state.attempt.as_ref().filter(|a| a.last && is_open(a, now_ms));
             if let Some(attempt) = attempt
                 && state.record.is_some()
-                && is_spent(&state.counters, &self.policy_of(state))
             {
                 held.push((*slot, attempt.expires_ms));
             }
@@ -138,8 +136,4 @@ impl State {
             self.timers.set(expires_ms.saturating_add(1), slot);
         }
     }
-}
-
-const fn is_spent(counters: &Counters, policy: &Policy) -> bool {
-    counters.is_spent(policy)
 }

@@ -264,3 +264,34 @@ fn a_full_fleet_refuses_new_slots_only() {
     assert_eq!(refusal(w.register_start(World::slot("bob"), 1)), Refusal::FleetFull);
     w.register_start(World::slot("alice"), 2);
 }
+
+#[test]
+fn a_device_that_recovers_goes_on_counting_where_it_was() {
+    let (mut w, slot) = (World::new(), World::slot("alice"));
+    w.register(slot, 9);
+    w.owner(slot, Verb::Status, 9, 1, 50);
+    // The same device recovers; a command that it signed before is still a replay.
+    let attempt = number(&w.attempt(slot, 1));
+    w.close(slot, attempt, 1, true);
+    assert_eq!(refusal(w.owner(slot, Verb::Destroy, 9, 1, 50)), Refusal::Replayed);
+    assert!(matches!(w.owner(slot, Verb::Status, 9, 1, 51), Effect::Plain(Outcome::Status { .. })));
+}
+
+#[test]
+fn a_refused_enrolment_moves_no_counter() {
+    let (mut w, slot) = (World::new(), World::slot("alice"));
+    w.register(slot, 1);
+    let device = Fixed([1; 32]);
+    let enroll = |key: u8, counter| Command::Owner {
+        verb: Verb::EnrollDevice,
+        device,
+        generation: 1,
+        counter,
+        enroll: Some(Fixed([key; 32])),
+    };
+    for n in 0..3_u8 {
+        w.apply(slot, enroll(100 + n, u64::from(n) + 1));
+    }
+    assert_eq!(refusal(w.apply(slot, enroll(200, 9))), Refusal::DevicesFull);
+    assert!(matches!(w.owner(slot, Verb::Status, 1, 1, 9), Effect::Plain(Outcome::Status { .. })));
+}

@@ -17,9 +17,13 @@ impl Clocks {
         self.heard.insert(node, (wall_ms, monotonic_ms));
     }
 
-    /// The lower median of at least `quorum` fresh clocks, this node's own included.
+    /// Of at least `quorum` fresh clocks, this node's own included, the latest that a majority has
+    /// reached: with all nodes heard, their median.
     ///
-    /// Fewer clocks give no time: a leader that cannot hear a majority serves nobody anyway.
+    /// Among any majority one clock is honest as long as a minority lies, so this is never ahead of
+    /// every honest clock, *whichever* of them a host lets this vault hear. It may be behind: a
+    /// delay adds no attempt. Fewer clocks give no time: a leader that cannot hear a majority serves
+    /// nobody anyway.
     pub(crate) fn median(&self, own_ms: u64, monotonic_ms: u64, quorum: usize) -> Option<u64> {
         let mut clocks: Vec<u64> = self
             .heard
@@ -30,11 +34,8 @@ impl Clocks {
             })
             .chain([own_ms])
             .collect();
-        if clocks.len() < quorum {
-            return None;
-        }
         clocks.sort_unstable();
-        clocks.get(clocks.len().saturating_sub(1) / 2).copied()
+        clocks.get(clocks.len().checked_sub(quorum)?).copied()
     }
 }
 
@@ -55,6 +56,13 @@ mod tests {
         let far = 400_000_000;
         assert_eq!(heard(&[0, 1, 2, far, far, far]).median(1_000_000, 0, 4), Some(1_000_002));
         assert_eq!(heard(&[0, 1, 2, -far, -far, -far]).median(1_000_000, 0, 4), Some(1_000_000));
+    }
+
+    #[test]
+    fn a_minority_moves_nothing_forward_even_if_hardly_anybody_else_is_heard() {
+        let far = 400_000_000;
+        assert_eq!(heard(&[far, far, far]).median(1_000_000, 0, 4), Some(1_000_000));
+        assert_eq!(heard(&[5, far, far, far]).median(1_000_000, 0, 4), Some(1_000_005));
     }
 
     #[test]

@@ -67,8 +67,12 @@ impl<H: Hardware> Vault<H> {
     }
 
     /// Whether the state has counted what was lost before this era: no attempt is taken before.
+    ///
+    /// A vault whose host gave it a manifest older than the fleet's serves nobody: that manifest's
+    /// gateways may have been revoked.
     pub(crate) fn era_has_begun(&self) -> bool {
-        self.replica.as_ref().is_some_and(|replica| replica.era() == self.state.era())
+        let begun = |replica: &Replica| replica.era() == self.state.era();
+        self.replica.as_ref().is_some_and(begun) && self.manifest.epoch >= self.state.policy_epoch()
     }
 
     fn give_up_waiting(&mut self, now_ms: u64) {
