@@ -35,6 +35,8 @@
 mod backup;
 mod check;
 mod error;
+#[cfg(test)]
+mod faults;
 mod guard;
 mod key;
 mod local;

@@ -131,6 +131,11 @@ impl Repository {
         Ok(Snapshot::from_file(&session.find_snapshot(wanted)?))
     }
 
+    #[cfg(test)]
+    pub(crate) fn replace_store(&mut self, store: Arc<dyn Store>) {
+        self.store = store;
+    }
+
     pub(crate) fn session(&self, progress: Arc<dyn Progress>) -> Result<Session> {
         let meter = Meter::new(progress);
         let guard = Guard::new(self.store.clone(), meter.clone());
@@ -239,4 +244,21 @@ fn engine(guard: &Arc<Guard>, meter: &Arc<Meter>) -> Result<Engine<()>> {
 
 fn credentials(key: &BackupKey) -> Credentials {
     Credentials::password(key.digits().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustic_core::jiff::{SignedDuration, Timestamp};
+
+    #[test]
+    fn a_lock_that_was_not_renewed_for_half_an_hour_is_stale() {
+        let aged = |minutes| {
+            let time = Timestamp::now() - SignedDuration::from_mins(minutes);
+            let lock = format!(r#"{{"time":"{time}","exclusive":true,"pid":7}}"#);
+            serde_json::from_str::<Lock>(&lock).unwrap().is_stale()
+        };
+        assert!(!aged(0) && !aged(29));
+        assert!(aged(31));
+    }
 }

@@ -118,15 +118,21 @@ pub fn back_up(repository: &Repository, path: &Path) -> BackupSummary {
         .unwrap()
 }
 
-/// Files of one kind in a repository, largest first.
+/// Files of one kind in a repository, largest first; those that vanish meanwhile are left out.
 pub fn stored(repository: &Path, kind: &str) -> Vec<PathBuf> {
-    let mut files: Vec<_> = listing(&repository.join(kind))
-        .into_iter()
-        .filter_map(|(name, entry)| Some((entry.content?.len(), repository.join(kind).join(name))))
-        .collect();
+    let mut files = Vec::new();
+    let mut open = vec![repository.join(kind)];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => open.push(entry.path()),
+                Ok(found) => files.push((found.len(), entry.path())),
+                Err(_) => {}
+            }
+        }
+    }
     files.sort();
-    files.reverse();
-    files.into_iter().map(|(_, path)| path).collect()
+    files.into_iter().rev().map(|(_, path)| path).collect()
 }
 
 /// Changes a stored file, which is write-protected when restic made it.
