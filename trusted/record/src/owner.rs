@@ -3,7 +3,7 @@
 use crate::{
     effect::Effect,
     entry::Command,
-    slot::{Device, Record},
+    slot::Record,
     state::{Context, State, refused},
 };
 use strongroom_wire::{
@@ -83,7 +83,8 @@ impl State {
 /// Adds a device key; the caller has looked at the cap.
 fn enrolled(record: &mut Record, key: Fixed<32>) -> Effect {
     if record.devices.iter().all(|d| d.key != key) {
-        record.devices.push(Device { key, counter: 0 });
+        let device = record.device(key);
+        record.devices.push(device);
     }
     let devices = u8::try_from(record.devices.len()).unwrap_or(u8::MAX);
     Effect::Plain(Outcome::Enrolled { devices })

@@ -3,7 +3,7 @@
 use crate::{
     effect::{Effect, LoginInputs},
     entry::Command,
-    slot::{Attempt, AttemptState, Device, Record, SlotState, Success},
+    slot::{Attempt, AttemptState, Record, SlotState, Success},
     state::{Context, State, is_open},
 };
 use strongroom_manifest::Policy;
@@ -188,12 +188,7 @@ impl State {
             failures_ms,
         });
         if let Some(record) = &mut state.record {
-            // A device that was enrolled goes on counting where it was: beginning again at zero
-            // would make every command that it ever signed valid once more.
-            let own = record.devices.iter().find(|d| d.key == device).cloned();
-            let own = own.unwrap_or(Device { key: device, counter: 0 });
-            let kept = record.devices.iter().rev().find(|d| d.key != device).cloned();
-            record.devices = kept.filter(|_| keep_device).into_iter().chain([own]).collect();
+            record.leave_devices(device, keep_device);
         }
     }
 

@@ -166,6 +166,7 @@ impl State {
             devices,
             registration: Fixed(registration.digest()),
             replaced,
+            retired: Vec::new(),
             salt: pending.salt,
         });
         Effect::Registered(Receipt {
@@ -256,6 +257,7 @@ impl State {
             devices: [Device { key: due.registration.device, counter: 0 }].to_vec(),
             registration: Fixed(due.registration.digest()),
             replaced,
+            retired: Vec::new(),
             salt: due.salt,
         });
     }

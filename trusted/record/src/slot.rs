@@ -50,9 +50,37 @@ pub struct Record {
     /// The generation that storing it destroyed.
     #[n(9)]
     pub replaced: Option<u64>,
+    /// Keys that a recovery removed, newest last: one that comes back goes on counting where it was.
+    #[n(10)]
+    pub retired: Vec<Device>,
     /// Never encoded.
     #[cbor(skip)]
     pub salt: Option<Salt>,
+}
+
+/// Removed device keys that a record remembers.
+const RETIRED_MAX: usize = 8;
+
+impl Record {
+    /// A device as it stands, or stood, in this record: its counter never goes back, since what it
+    /// signed before would then be good once more.
+    pub(crate) fn device(&self, key: Fixed<32>) -> Device {
+        let known = self.devices.iter().chain(&self.retired).find(|d| d.key == key);
+        known.cloned().unwrap_or(Device { key, counter: 0 })
+    }
+
+    /// Leaves one device, and beside it the newest other one if that is kept.
+    pub(crate) fn leave_devices(&mut self, key: Fixed<32>, keep_other: bool) {
+        let own = self.device(key);
+        let others = self.devices.iter().rev().filter(|d| d.key != key);
+        let kept = others.clone().take(usize::from(keep_other)).cloned();
+        let gone: Vec<Device> = others.skip(usize::from(keep_other)).cloned().collect();
+        self.devices = kept.chain([own]).collect();
+        self.retired.retain(|d| d.key != key);
+        self.retired.extend(gone);
+        let over = self.retired.len().saturating_sub(RETIRED_MAX);
+        self.retired.drain(..over);
+    }
 }
 
 /// A registration that has begun.

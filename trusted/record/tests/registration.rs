@@ -295,3 +295,18 @@ fn a_refused_enrolment_moves_no_counter() {
     assert_eq!(refusal(w.apply(slot, enroll(200, 9))), Refusal::DevicesFull);
     assert!(matches!(w.owner(slot, Verb::Status, 1, 1, 9), Effect::Plain(Outcome::Status { .. })));
 }
+
+#[test]
+fn a_device_that_was_removed_and_comes_back_goes_on_counting_where_it_was() {
+    let (mut w, slot) = (World::new(), World::slot("alice"));
+    w.register(slot, 1);
+    w.owner(slot, Verb::Status, 1, 1, 50);
+    let attempt = number(&w.attempt(slot, 1));
+    w.close(slot, attempt, 1, true);
+    assert_eq!(refusal(w.owner(slot, Verb::Status, 1, 1, 60)), Refusal::NotOwner);
+    let enroll = Some(Fixed([1; 32]));
+    let device = Fixed([9; 32]);
+    let (verb, counter) = (Verb::EnrollDevice, 1);
+    w.apply(slot, Command::Owner { verb, device, generation: 1, counter, enroll });
+    assert_eq!(refusal(w.owner(slot, Verb::Destroy, 1, 1, 50)), Refusal::Replayed);
+}
