@@ -20,13 +20,7 @@ impl Fjall {
         let entries = db.keyspace("entries", KeyspaceCreateOptions::default)?;
         let salts = db.keyspace("salts", KeyspaceCreateOptions::default)?;
         let blobs = db.keyspace("blobs", KeyspaceCreateOptions::default)?;
-        Ok(Fjall {
-            db,
-            entries,
-            salts,
-            blobs,
-            first: 1,
-        })
+        Ok(Fjall { db, entries, salts, blobs, first: 1 })
     }
 }
 
@@ -34,16 +28,8 @@ impl Engine for Fjall {
     fn append(&mut self, entries: &[Entry], meta: &[u8]) -> Fallible<()> {
         let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
         for entry in entries {
-            batch.insert(
-                &self.entries,
-                entry.index.to_be_bytes(),
-                entry.entry.as_slice(),
-            );
-            batch.insert(
-                &self.salts,
-                entry.index.to_be_bytes(),
-                entry.salt.as_slice(),
-            );
+            batch.insert(&self.entries, entry.index.to_be_bytes(), entry.entry.as_slice());
+            batch.insert(&self.salts, entry.index.to_be_bytes(), entry.salt.as_slice());
         }
         batch.insert(&self.blobs, "meta", meta);
         Ok(batch.commit()?)

@@ -42,28 +42,16 @@ type Open = fn(&Path) -> Fallible<Box<dyn Engine>>;
 
 fn candidates() -> Vec<(&'static str, Open)> {
     vec![
-        ("raw append+fdatasync (limit)", |d| {
-            Ok(Box::new(raw::Raw::open(d, false)?))
-        }),
-        ("raw preallocated+fdatasync (limit)", |d| {
-            Ok(Box::new(raw::Raw::open(d, true)?))
-        }),
+        ("raw append+fdatasync (limit)", |d| Ok(Box::new(raw::Raw::open(d, false)?))),
+        ("raw preallocated+fdatasync (limit)", |d| Ok(Box::new(raw::Raw::open(d, true)?))),
         #[cfg(feature = "redb")]
-        ("redb 4, 2PC + quick repair", |d| {
-            Ok(Box::new(redb_engine::Redb::open(d, true)?))
-        }),
+        ("redb 4, 2PC + quick repair", |d| Ok(Box::new(redb_engine::Redb::open(d, true)?))),
         #[cfg(feature = "redb")]
-        ("redb 4, 1PC", |d| {
-            Ok(Box::new(redb_engine::Redb::open(d, false)?))
-        }),
+        ("redb 4, 1PC", |d| Ok(Box::new(redb_engine::Redb::open(d, false)?))),
         #[cfg(feature = "fjall")]
-        ("fjall 3, SyncData", |d| {
-            Ok(Box::new(fjall_engine::Fjall::open(d)?))
-        }),
+        ("fjall 3, SyncData", |d| Ok(Box::new(fjall_engine::Fjall::open(d)?))),
         #[cfg(feature = "raft-engine")]
-        ("raft-engine 0.4, sync", |d| {
-            Ok(Box::new(raft_engine_engine::RaftEngine::open(d)?))
-        }),
+        ("raft-engine 0.4, sync", |d| Ok(Box::new(raft_engine_engine::RaftEngine::open(d)?))),
     ]
 }
 
@@ -106,11 +94,7 @@ fn measure(open: Open, dir: &Path, batch: u64, seconds: u64) -> Fallible<Measure
         let mut entries = Vec::new();
         for _ in 0..batch {
             index += 1;
-            entries.push(Entry {
-                index,
-                entry: noise.bytes(ENTRY),
-                salt: noise.bytes(SALT),
-            });
+            entries.push(Entry { index, entry: noise.bytes(ENTRY), salt: noise.bytes(SALT) });
         }
         let meta = noise.bytes(META);
         let begun = Instant::now();
@@ -130,13 +114,7 @@ fn measure(open: Open, dir: &Path, batch: u64, seconds: u64) -> Fallible<Measure
     let disk_mib = size(dir)? as f64 / f64::from(1 << 20);
     appends.sort();
     compactions.sort();
-    Ok(Measured {
-        appends,
-        compactions,
-        entries_per_s,
-        disk_mib,
-        reopen: Duration::ZERO,
-    })
+    Ok(Measured { appends, compactions, entries_per_s, disk_mib, reopen: Duration::ZERO })
 }
 
 fn size(dir: &Path) -> Fallible<u64> {
@@ -145,11 +123,7 @@ fn size(dir: &Path) -> Fallible<u64> {
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let meta = entry.metadata()?;
-        total += if meta.is_dir() {
-            size(&entry.path())?
-        } else {
-            meta.blocks() * 512
-        };
+        total += if meta.is_dir() { size(&entry.path())? } else { meta.blocks() * 512 };
     }
     Ok(total)
 }
@@ -164,9 +138,7 @@ fn reopen(open: Open, dir: &Path) -> Fallible<Duration> {
 
 fn at(sorted: &[Duration], per_mille: usize) -> f64 {
     let last = sorted.len().saturating_sub(1);
-    sorted
-        .get(last * per_mille / 1_000)
-        .map_or(f64::NAN, |d| d.as_secs_f64() * 1e3)
+    sorted.get(last * per_mille / 1_000).map_or(f64::NAN, |d| d.as_secs_f64() * 1e3)
 }
 
 fn main() -> Fallible<()> {
@@ -214,20 +186,11 @@ fn run(
     // Reopened by a child, from a copy: no lock, no warm memory of ours.
     let exe = std::env::current_exe()?;
     let copy = format!("{place}-copy");
-    std::process::Command::new("cp")
-        .args(["-a", &place, &copy])
-        .status()?;
-    let child = std::process::Command::new(exe)
-        .args([&copy, "0", &number.to_string()])
-        .output()?;
-    let reopen = String::from_utf8(child.stdout)?
-        .trim()
-        .parse::<f64>()
-        .map(Duration::from_secs_f64);
-    let measured = Measured {
-        reopen: reopen.unwrap_or_default(),
-        ..measured
-    };
+    std::process::Command::new("cp").args(["-a", &place, &copy]).status()?;
+    let child = std::process::Command::new(exe).args([&copy, "0", &number.to_string()]).output()?;
+    let reopen =
+        String::from_utf8(child.stdout)?.trim().parse::<f64>().map(Duration::from_secs_f64);
+    let measured = Measured { reopen: reopen.unwrap_or_default(), ..measured };
     let limit = *limit.get_or_insert(measured.entries_per_s);
     println!(
         "| {name} | {batch} | {:.2} | {:.2} | {:.1} | {:.0} | {:.2} | {:.0} / {:.0} | {:.0} | {:.0} |",

@@ -21,11 +21,7 @@ impl MessageExt for Indexed {
     type Entry = BytesValue;
 
     fn index(entry: &BytesValue) -> u64 {
-        entry
-            .value
-            .first_chunk()
-            .copied()
-            .map_or(0, u64::from_be_bytes)
+        entry.value.first_chunk().copied().map_or(0, u64::from_be_bytes)
     }
 }
 
@@ -37,9 +33,7 @@ impl RaftEngine {
             purge_threshold: ReadableSize::mb(256),
             ..Config::default()
         };
-        Ok(RaftEngine {
-            inner: Inner::open(config)?,
-        })
+        Ok(RaftEngine { inner: Inner::open(config)? })
     }
 }
 

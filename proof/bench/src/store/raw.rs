@@ -18,13 +18,8 @@ pub struct Raw {
 
 impl Raw {
     pub fn open(dir: &Path, preallocate: bool) -> Fallible<Raw> {
-        let mut raw = Raw {
-            dir: dir.into(),
-            log: create(dir, "log")?,
-            preallocate,
-            used: 0,
-            allocated: 0,
-        };
+        let mut raw =
+            Raw { dir: dir.into(), log: create(dir, "log")?, preallocate, used: 0, allocated: 0 };
         raw.room(0)?;
         Ok(raw)
     }
@@ -43,11 +38,7 @@ impl Raw {
 }
 
 fn create(dir: &Path, name: &str) -> Fallible<File> {
-    Ok(OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(dir.join(name))?)
+    Ok(OpenOptions::new().write(true).create(true).truncate(true).open(dir.join(name))?)
 }
 
 impl Engine for Raw {

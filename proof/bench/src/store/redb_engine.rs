@@ -17,10 +17,7 @@ pub struct Redb {
 
 impl Redb {
     pub fn open(dir: &Path, quick_repair: bool) -> Fallible<Redb> {
-        Ok(Redb {
-            db: Database::create(dir.join("store.redb"))?,
-            quick_repair,
-        })
+        Ok(Redb { db: Database::create(dir.join("store.redb"))?, quick_repair })
     }
 
     fn begin(&self) -> Fallible<WriteTransaction> {
@@ -48,9 +45,7 @@ impl Engine for Redb {
 
     fn compact(&mut self, before: u64, snapshot: &[u8]) -> Fallible<()> {
         let write = self.begin()?;
-        write
-            .open_table(ENTRIES)?
-            .retain_in(..before, |_, _| false)?;
+        write.open_table(ENTRIES)?.retain_in(..before, |_, _| false)?;
         write.open_table(SALTS)?.retain_in(..before, |_, _| false)?;
         write.open_table(BLOBS)?.insert("snapshot", snapshot)?;
         Ok(write.commit()?)
