@@ -44,10 +44,7 @@ mod tests {
     use strongroom_wire::caps;
 
     fn scope() -> Scope<'static> {
-        Scope {
-            manifest_digest: &[7; 32],
-            fleet: "dev",
-        }
+        Scope { manifest_digest: &[7; 32], fleet: "dev" }
     }
 
     fn sealed() -> (FleetSecret, Vec<u8>, ResponseOpener) {
@@ -79,9 +76,8 @@ mod tests {
             assert!(secret.open_request(&scope(), &bad).is_err(), "byte {at}");
         }
         let (_, sealer) = secret.open_request(&scope(), &frame).expect("open");
-        let response = sealer
-            .seal(&[9; caps::RESPONSE_PLAINTEXT_LEN], [4; 32])
-            .expect("seal response");
+        let response =
+            sealer.seal(&[9; caps::RESPONSE_PLAINTEXT_LEN], [4; 32]).expect("seal response");
         for at in [0, 32, response.len() - 1] {
             let mut bad = response.clone();
             bad[at] ^= 1;
@@ -105,31 +101,15 @@ mod tests {
     #[test]
     fn another_fleet_manifest_or_kind_does_not_open() {
         let (secret, frame, _) = sealed();
-        let fleet = Scope {
-            fleet: "other",
-            ..scope()
-        };
-        let manifest = Scope {
-            manifest_digest: &[8; 32],
-            ..scope()
-        };
+        let fleet = Scope { fleet: "other", ..scope() };
+        let manifest = Scope { manifest_digest: &[8; 32], ..scope() };
         assert!(secret.open_request(&fleet, &frame).is_err());
         assert!(secret.open_request(&manifest, &frame).is_err());
-        let ticket = seal_ticket(
-            &scope(),
-            &secret.public(),
-            &[5; caps::TICKET_PLAINTEXT_LEN],
-            [2; 32],
-        )
-        .expect("seal ticket");
+        let ticket =
+            seal_ticket(&scope(), &secret.public(), &[5; caps::TICKET_PLAINTEXT_LEN], [2; 32])
+                .expect("seal ticket");
         assert_eq!(ticket.len(), caps::SEALED_TICKET_LEN);
-        assert_eq!(
-            secret
-                .open_ticket(&scope(), &ticket)
-                .expect("open ticket")
-                .len(),
-            384
-        );
+        assert_eq!(secret.open_ticket(&scope(), &ticket).expect("open ticket").len(), 384);
         assert!(secret.open_request(&scope(), &ticket).is_err());
     }
 

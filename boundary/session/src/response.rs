@@ -25,10 +25,8 @@ impl Exported {
         let hkdf = Hkdf::<Sha256>::new(Some(&salt), self.secret.as_slice());
         let mut key = Zeroizing::new([0; 32]);
         let mut aead_nonce = [0; 12];
-        hkdf.expand(b"key", key.as_mut_slice())
-            .map_err(|_| OpenError)?;
-        hkdf.expand(b"nonce", &mut aead_nonce)
-            .map_err(|_| OpenError)?;
+        hkdf.expand(b"key", key.as_mut_slice()).map_err(|_| OpenError)?;
+        hkdf.expand(b"nonce", &mut aead_nonce).map_err(|_| OpenError)?;
         Ok((Aes256Gcm::new(&Array::from(*key)), aead_nonce))
     }
 }
@@ -38,10 +36,7 @@ pub struct ResponseSealer(Exported);
 
 impl ResponseSealer {
     pub(crate) fn new(secret: [u8; 32], encapsulation: Vec<u8>) -> Self {
-        Self(Exported {
-            secret: Zeroizing::new(secret),
-            encapsulation,
-        })
+        Self(Exported { secret: Zeroizing::new(secret), encapsulation })
     }
 
     /// Seals one padded answer. `nonce` must be fresh.
@@ -53,9 +48,7 @@ impl ResponseSealer {
             return Err(OpenError);
         }
         let (cipher, aead_nonce) = self.0.cipher(&nonce)?;
-        let sealed = cipher
-            .encrypt(&Array::from(aead_nonce), plaintext)
-            .map_err(|_| OpenError)?;
+        let sealed = cipher.encrypt(&Array::from(aead_nonce), plaintext).map_err(|_| OpenError)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 }
@@ -65,10 +58,7 @@ pub struct ResponseOpener(Exported);
 
 impl ResponseOpener {
     pub(crate) fn new(secret: [u8; 32], encapsulation: Vec<u8>) -> Self {
-        Self(Exported {
-            secret: Zeroizing::new(secret),
-            encapsulation,
-        })
+        Self(Exported { secret: Zeroizing::new(secret), encapsulation })
     }
 
     /// Opens one answer.
@@ -79,12 +69,9 @@ impl ResponseOpener {
         if frame.len() != caps::RESPONSE_FRAME_LEN {
             return Err(OpenError);
         }
-        let (nonce, sealed) = frame
-            .split_first_chunk::<{ caps::RESPONSE_NONCE_LEN }>()
-            .ok_or(OpenError)?;
+        let (nonce, sealed) =
+            frame.split_first_chunk::<{ caps::RESPONSE_NONCE_LEN }>().ok_or(OpenError)?;
         let (cipher, aead_nonce) = self.0.cipher(nonce)?;
-        cipher
-            .decrypt(&Array::from(aead_nonce), sealed)
-            .map_err(|_| OpenError)
+        cipher.decrypt(&Array::from(aead_nonce), sealed).map_err(|_| OpenError)
     }
 }

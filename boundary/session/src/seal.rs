@@ -20,10 +20,7 @@ pub struct Scope<'a> {
 
 impl Scope<'_> {
     pub(crate) fn info(&self, label: &str) -> Vec<u8> {
-        Framed::new(label)
-            .bytes(self.manifest_digest)
-            .bytes(self.fleet.as_bytes())
-            .into_bytes()
+        Framed::new(label).bytes(self.manifest_digest).bytes(self.fleet.as_bytes()).into_bytes()
     }
 }
 
@@ -37,9 +34,7 @@ impl FleetPublic {
     /// # Errors
     /// [`SealError::Key`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealError> {
-        <Kem as KemTrait>::PublicKey::from_bytes(bytes)
-            .map(Self)
-            .map_err(|_| SealError::Key)
+        <Kem as KemTrait>::PublicKey::from_bytes(bytes).map(Self).map_err(|_| SealError::Key)
     }
 
     /// The manifest's `hpke_key`: 1,216 bytes.
@@ -115,19 +110,11 @@ fn seal(
     let (encapsulated, mut context) =
         hpke::setup_sender_with_rng::<Aead, Kdf, Kem>(&OpModeS::Base, &public.0, info, &mut rng)
             .map_err(|_| SealError::Key)?;
-    let ciphertext = context
-        .seal(plaintext, &[])
-        .map_err(|_| SealError::Length)?;
+    let ciphertext = context.seal(plaintext, &[]).map_err(|_| SealError::Length)?;
     let mut exported = [0; 32];
-    context
-        .export(RESPONSE_EXPORT, &mut exported)
-        .map_err(|_| SealError::Length)?;
+    context.export(RESPONSE_EXPORT, &mut exported).map_err(|_| SealError::Length)?;
     let encapsulation = encapsulated.to_bytes().to_vec();
-    Ok((
-        [encapsulation.as_slice(), &ciphertext].concat(),
-        exported,
-        encapsulation,
-    ))
+    Ok(([encapsulation.as_slice(), &ciphertext].concat(), exported, encapsulation))
 }
 
 /// Seals bytes of any length to one node's box key, as ceremonies do with fleet secrets.

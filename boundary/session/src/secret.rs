@@ -23,10 +23,7 @@ impl FleetSecret {
     pub fn from_seed(seed: [u8; 32]) -> Self {
         let seed = Zeroizing::new(seed);
         let (private, public) = Kem::derive_keypair(seed.as_slice());
-        Self {
-            private,
-            public: FleetPublic(public),
-        }
+        Self { private, public: FleetPublic(public) }
     }
 
     /// The public half.
@@ -46,13 +43,8 @@ impl FleetSecret {
         let (plaintext, context) =
             self.open(&scope.info(REQUEST_LABEL), frame, caps::REQUEST_FRAME_LEN)?;
         let mut exported = [0; 32];
-        context
-            .export(RESPONSE_EXPORT, &mut exported)
-            .map_err(|_| OpenError)?;
-        let encapsulation = frame
-            .get(..caps::ENCAPSULATION_LEN)
-            .ok_or(OpenError)?
-            .to_vec();
+        context.export(RESPONSE_EXPORT, &mut exported).map_err(|_| OpenError)?;
+        let encapsulation = frame.get(..caps::ENCAPSULATION_LEN).ok_or(OpenError)?.to_vec();
         Ok((plaintext, ResponseSealer::new(exported, encapsulation)))
     }
 
@@ -74,17 +66,15 @@ impl FleetSecret {
             return Err(OpenError);
         }
         let info = Framed::new(BOX_LABEL).bytes(label.as_bytes()).into_bytes();
-        self.open(&info, sealed, sealed.len())
-            .map(|(plaintext, _)| plaintext)
+        self.open(&info, sealed, sealed.len()).map(|(plaintext, _)| plaintext)
     }
 
     fn open(&self, info: &[u8], sealed: &[u8], size: usize) -> Result<Opened, OpenError> {
         if sealed.len() != size {
             return Err(OpenError);
         }
-        let (encapsulation, ciphertext) = sealed
-            .split_at_checked(caps::ENCAPSULATION_LEN)
-            .ok_or(OpenError)?;
+        let (encapsulation, ciphertext) =
+            sealed.split_at_checked(caps::ENCAPSULATION_LEN).ok_or(OpenError)?;
         let encapsulated =
             <Kem as KemTrait>::EncappedKey::from_bytes(encapsulation).map_err(|_| OpenError)?;
         let mut context = hpke::setup_receiver::<Aead, Kdf, Kem>(

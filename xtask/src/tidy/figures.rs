@@ -11,7 +11,7 @@ use std::path::Path;
 
 static BUDGET: Rule = Rule {
     name: "trusted-budget",
-    why: "trusted/ has at most 7,200 lines of code (no tests, comments or blank lines), so that \
+    why: "trusted/ has at most 7,600 lines of code (no tests, comments or blank lines), so that \
           one person can audit it",
 };
 
@@ -31,7 +31,7 @@ static LOCK: Rule = Rule {
     why: "CI builds what Cargo.lock says: commit it together with the manifests",
 };
 
-const TRUSTED_LINES: usize = 7_200;
+const TRUSTED_LINES: usize = 7_600;
 const LIST: &str = "trusted/DEPENDENCIES.txt";
 const VAULT: &str = "strongroom-vault";
 const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "trusted/README.md"];
