@@ -134,7 +134,8 @@ mod tests {
     fn no_setting_of_a_policy_may_be_looser_than_the_standard() {
         let standard = Policy::standard();
         assert_eq!(standard.looser_than(&standard), None);
-        let cases: [(&str, fn(&mut Policy)); 8] = [
+        type Loosen = fn(&mut Policy);
+        let cases: [(&str, Loosen); 8] = [
             ("year_ms", |p| p.year_ms = 1),
             ("grants", |p| p.grants = 200),
             ("grants_window_ms", |p| p.grants_window_ms = 0),

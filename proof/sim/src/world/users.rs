@@ -209,13 +209,9 @@ impl World {
     }
 
     fn refused(&mut self, user: usize, error: &ProtocolError) {
-        if let ProtocolError::Refused { why, .. } = error {
-            if matches!(
-                why,
-                Refusal::EntryUnknown | Refusal::GenerationMoved | Refusal::TicketSpent
-            ) {
-                self.users[user].abandon();
-            }
+        let over = [Refusal::EntryUnknown, Refusal::GenerationMoved, Refusal::TicketSpent];
+        if matches!(error, ProtocolError::Refused { why, .. } if over.contains(why)) {
+            self.users[user].abandon();
         }
         self.rest(user, 50);
     }
