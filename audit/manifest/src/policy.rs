@@ -63,7 +63,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The policy of a production fleet (DESIGN §4).
+    /// The policy of a production fleet (spec §10.1).
     pub fn standard() -> Self {
         Self {
             compact_ms: HOUR_MS,

@@ -21,7 +21,7 @@ const RETRY_TICKS: u64 = 20;
 const HEALTH_MS: u64 = 250;
 /// Entries after which the log is compacted even before its time.
 const COMPACT_ENTRIES: u64 = 50_000;
-/// The time that no witness covers before a cold start (DESIGN §5, `position_age`).
+/// The time before a cold start that nothing proves (spec §10.1, cold start).
 const UNWITNESSED_MS: u64 = 24 * 60 * 60 * 1_000;
 
 impl<H: Hardware> Vault<H> {
