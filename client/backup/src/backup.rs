@@ -46,7 +46,7 @@ impl Repository {
         let paths = resolve(paths)?;
         let session = self.session(progress)?;
         session.meter.phase(Phase::Preparing, None, None);
-        session.refuse_if_locked()?;
+        let _lock = self.lock()?;
         let adopted = resume::adopt(&session.engine, &session.guard, &session.meter)?;
 
         let Session { engine, guard, meter } = session;

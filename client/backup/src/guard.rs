@@ -37,6 +37,8 @@ struct State {
     hidden: BTreeSet<Id>,
     /// Lock files, which the engine can decrypt only under the name of a kind it knows.
     locks: BTreeSet<Id>,
+    /// Snapshots that are written here are locks: those written so far.
+    own_locks: Option<Vec<Id>>,
 }
 
 /// A piece of a pack that this thread has read ahead.
@@ -82,6 +84,19 @@ impl Guard {
 
     pub(crate) fn show_locks(&self, locks: impl IntoIterator<Item = Id>) {
         self.with_state(|state| state.locks.extend(locks));
+    }
+
+    /// From now on what the engine writes as a snapshot is a lock.
+    pub(crate) fn write_locks(&self) {
+        self.with_state(|state| state.own_locks = Some(Vec::new()));
+    }
+
+    /// The locks that were written here, oldest first, except for the last `keep`.
+    pub(crate) fn forget_locks(&self, keep: usize) -> Vec<Id> {
+        self.with_state(|state| {
+            let own = state.own_locks.get_or_insert_default();
+            own.drain(..own.len().saturating_sub(keep)).collect()
+        })
     }
 
     /// All files of a kind.
@@ -276,7 +291,13 @@ impl WriteBackend for Guard {
         if kind == FileType::Snapshot && (self.meter.is_cancelled() || self.has_write_failed()) {
             return Err(RusticError::new(ErrorKind::Backend, "no snapshot of half a backup"));
         }
-        let kind = Kind::from(kind);
+        let kind = self.with_state(|state| match (kind, &mut state.own_locks) {
+            (FileType::Snapshot, Some(locks)) => {
+                locks.push(*id);
+                Kind::Lock
+            }
+            _ => kind.into(),
+        });
         self.store
             .write(kind, id, content.slice())
             .map_err(|error| self.fail_write(Error::io("write", kind.describe(id), error)))

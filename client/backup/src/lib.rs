@@ -41,6 +41,7 @@ mod guard;
 mod key;
 mod local;
 mod location;
+mod lock;
 mod progress;
 mod repository;
 mod restore;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use rustic_core::repofile::{MasterKey, SnapshotFile, SnapshotId};
 use rustic_core::{
-    ConfigOptions, Credentials, FileType, KeyOptions, OpenStatus, Repository as Engine,
-    RepositoryBackends, RepositoryOptions,
+    ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository as Engine, RepositoryBackends,
+    RepositoryOptions,
 };
-use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::key::BackupKey;
 use crate::location::Location;
+use crate::lock::SharedLock;
 use crate::progress::{Bars, Meter, Progress, Silent};
 use crate::store::{self, Kind, Store};
 use crate::summary::Snapshot;
@@ -136,6 +136,11 @@ impl Repository {
         self.store = store;
     }
 
+    /// Keeps restic's prune away until dropped.
+    pub(crate) fn lock(&self) -> Result<SharedLock> {
+        SharedLock::take(self.session(Arc::new(Silent))?)
+    }
+
     pub(crate) fn session(&self, progress: Arc<dyn Progress>) -> Result<Session> {
         let meter = Meter::new(progress);
         let guard = Guard::new(self.store.clone(), meter.clone());
@@ -182,57 +187,6 @@ impl Session {
             }
         }
     }
-
-    /// Refuses to write while a restic process holds an exclusive lock (prune, for instance).
-    ///
-    /// The other direction has no cure here: the engine takes no locks, so restic does not see us.
-    pub(crate) fn refuse_if_locked(&self) -> Result<()> {
-        let locks = self.guard.files(Kind::Lock)?;
-        self.guard.show_locks(locks.iter().map(|(id, _)| *id));
-        for (id, _) in locks {
-            // A lock that vanishes or cannot be read meanwhile is none.
-            let Ok(data) = self.engine.cat_file(FileType::Snapshot, &id.to_hex()) else {
-                let _ = self.guard.take_failure();
-                continue;
-            };
-            let Ok(lock) = serde_json::from_slice::<Lock>(&data) else {
-                continue;
-            };
-            if lock.exclusive && !lock.is_stale() {
-                return Err(Error::Locked {
-                    location: self.guard.store().location(),
-                    holder: format!("{}@{} (process {})", lock.username, lock.hostname, lock.pid),
-                    since: lock.time,
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A lock of restic.
-#[derive(Deserialize)]
-struct Lock {
-    time: String,
-    #[serde(default)]
-    exclusive: bool,
-    #[serde(default)]
-    hostname: String,
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    pid: u64,
-}
-
-impl Lock {
-    /// restic renews its lock every five minutes and takes one of thirty for dead.
-    fn is_stale(&self) -> bool {
-        let Ok(time) = self.time.parse::<rustic_core::jiff::Timestamp>() else {
-            return false;
-        };
-        let age = rustic_core::jiff::Timestamp::now().as_second() - time.as_second();
-        age > 30 * 60
-    }
 }
 
 fn engine(guard: &Arc<Guard>, meter: &Arc<Meter>) -> Result<Engine<()>> {
@@ -244,21 +198,4 @@ fn engine(guard: &Arc<Guard>, meter: &Arc<Meter>) -> Result<Engine<()>> {
 
 fn credentials(key: &BackupKey) -> Credentials {
     Credentials::password(key.digits().as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rustic_core::jiff::{SignedDuration, Timestamp};
-
-    #[test]
-    fn a_lock_that_was_not_renewed_for_half_an_hour_is_stale() {
-        let aged = |minutes| {
-            let time = Timestamp::now() - SignedDuration::from_mins(minutes);
-            let lock = format!(r#"{{"time":"{time}","exclusive":true,"pid":7}}"#);
-            serde_json::from_str::<Lock>(&lock).unwrap().is_stale()
-        };
-        assert!(!aged(0) && !aged(29));
-        assert!(aged(31));
-    }
 }

@@ -5,10 +5,12 @@ mod kit;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use kit::{assert_same, back_up, init, key, make_tree, other_key};
-use strongroom_backup::{CheckOptions, Error, Repository, RestoreOptions, Silent};
+use strongroom_backup::{
+    BackupOptions, CheckOptions, Error, Flow, Phase, Repository, RestoreOptions, Silent, Update,
+};
 
 /// Whether restic is here. Where it has to be, its absence fails the test.
 fn has_restic() -> bool {
@@ -125,11 +127,45 @@ fn an_exclusive_lock_of_restic_stops_a_backup_and_a_shared_one_does_not() {
     std::fs::remove_file(shared).unwrap();
     take_lock(&repo, &["check", "--read-data"]);
     let paths = [source];
-    let error = repository
-        .backup(&paths, &strongroom_backup::BackupOptions::default(), Arc::new(Silent))
-        .unwrap_err();
+    let error = repository.backup(&paths, &BackupOptions::default(), Arc::new(Silent)).unwrap_err();
     assert!(matches!(error, Error::Locked { .. }), "{error:?}");
     assert!(error.to_string().contains("process"), "{error}");
+}
+
+#[test]
+fn restic_does_not_prune_while_a_backup_or_a_restore_runs_and_no_lock_stays_behind() {
+    if !has_restic() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (repo, source) = (dir.path().join("repo"), dir.path().join("data"));
+    make_tree(&source, 1 << 20);
+    let repository = init(&repo);
+    back_up(&repository, &source);
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let prune_at = |phase: Phase| {
+        let (attempts, repo) = (attempts.clone(), repo.clone());
+        Arc::new(move |update: &Update| {
+            if update.phase == phase && update.bytes_done == 0 {
+                attempts.lock().unwrap().push(run(&repo, &key().digits(), &["prune"]));
+            }
+            Flow::Continue
+        })
+    };
+    let paths = [source.clone()];
+    let options = BackupOptions::default();
+    repository.backup(&paths, &options, prune_at(Phase::BackingUp)).unwrap();
+    let (out, options) = (dir.path().join("out"), RestoreOptions::default());
+    repository.restore("latest", &out, &options, prune_at(Phase::Restoring)).unwrap();
+    let attempts = std::mem::take(&mut *attempts.lock().unwrap());
+    assert!(attempts.len() >= 2);
+    for attempt in attempts {
+        let says = String::from_utf8_lossy(&attempt.stderr).into_owned();
+        assert!(!attempt.status.success() && says.contains("locked by"), "{says}");
+        assert!(says.contains("strongroom on "), "{says}");
+    }
+    assert!(kit::stored(&repo, "locks").is_empty());
+    restic(&repo, &["prune"]);
 }
 
 /// Kills a restic process while it holds its lock, and returns the lock that it leaves.

@@ -66,6 +66,11 @@ impl Repository {
         let started = Instant::now();
         let session = self.session(progress)?;
         session.meter.phase(Phase::Preparing, None, None);
+        // A read-only copy of a repository can be restored too, and needs no lock.
+        let _lock = match self.lock() {
+            Err(error @ Error::Locked { .. }) => return Err(error),
+            lock => lock.ok(),
+        };
         let file = session.find_snapshot(snapshot)?;
         let Session { engine, guard, meter } = session;
         let engine = engine.to_indexed().map_err(|error| guard.explain(&error))?;
