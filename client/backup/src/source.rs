@@ -95,8 +95,8 @@ impl ReadSource for Source {
                 Ok(entry) => Some(Ok(watched(entry, &watch))),
                 Err(error) => {
                     // The engine hides the path in its text; the text is all there is.
-                    let detail = error.display_log();
-                    watch.problem(&path_in(&detail), detail);
+                    let text = error.display_log();
+                    watch.problem(&path_in(&text), cause_in(&text));
                     None
                 }
             })
@@ -179,6 +179,11 @@ fn path_in(text: &str) -> PathBuf {
     PathBuf::from(rest.get(..end).unwrap_or(rest))
 }
 
+/// The innermost cause in the engine's text, which for files is the operating system's answer.
+fn cause_in(text: &str) -> &str {
+    text.rsplit(": ").next().unwrap_or(text)
+}
+
 /// Opens a file, noting failure.
 pub(crate) struct WatchedOpen {
     inner: EngineOpen,
@@ -193,7 +198,7 @@ impl ReadSourceOpen for WatchedOpen {
         match self.inner.open() {
             Ok(inner) => Ok(WatchedReader { inner, path: self.path, watch: self.watch }),
             Err(error) => {
-                self.watch.problem(&self.path, error.display_log());
+                self.watch.problem(&self.path, cause_in(&error.display_log()));
                 Err(error)
             }
         }
@@ -231,9 +236,10 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_found_in_the_text_of_the_engine() {
+    fn path_and_cause_are_found_in_the_text_of_the_engine() {
         let text =
             "Failed to get next entry: caused by: /home/a b/c: Permission denied (os error 13)";
         assert_eq!(path_in(text), Path::new("/home/a b/c"));
+        assert_eq!(cause_in(text), "Permission denied (os error 13)");
     }
 }
