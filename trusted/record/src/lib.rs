@@ -26,5 +26,7 @@ pub use budget::Counters;
 pub use effect::{Effect, LoginInputs};
 pub use entry::{Authorised, Command, ENTRY_LEN, Entry, Spending};
 pub use salt::Salt;
-pub use slot::{Attempt, AttemptState, Device, Pending, Record, Replacement, SlotState, Success};
+pub use slot::{
+    Attempt, AttemptState, Device, PastAttempt, Pending, Record, Replacement, SlotState, Success,
+};
 pub use state::{Limits, State};

@@ -3,7 +3,7 @@
 use crate::{
     effect::{Effect, LoginInputs},
     entry::Command,
-    slot::{Attempt, AttemptState, Record, SlotState, Success},
+    slot::{Attempt, AttemptState, PastAttempt, Record, SlotState, Success},
     state::{Context, State, is_open},
 };
 use strongroom_manifest::Policy;
@@ -41,6 +41,14 @@ impl State {
         };
         if let Some(attempt) = state.attempt.clone().filter(|a| same(&a)) {
             return challenge(&record, &attempt, budget);
+        }
+        // A request that was held up on its way, of an attempt that is over: nothing is evaluated, so
+        // nothing is charged. Charging it would cost its owner two attempts for one password.
+        let late = |past: &PastAttempt| {
+            past.ke1 == ke1 && past.generation == record.generation && cx.now_ms <= past.expires_ms
+        };
+        if state.past.iter().any(late) {
+            return failed(Failure::Closed, state, &policy, cx.now_ms);
         }
         if cx.spent {
             return refused_spent(record.generation);
@@ -92,7 +100,10 @@ impl State {
             self.held.insert(slot);
             self.timers.set(attempt.expires_ms.saturating_add(1), slot);
         }
-        state.attempt = Some(attempt);
+        state.past.retain(|past| cx.now_ms <= past.expires_ms);
+        if let Some(Attempt { ke1, generation, expires_ms, .. }) = state.attempt.replace(attempt) {
+            state.past.push(PastAttempt { ke1, generation, expires_ms });
+        }
         effect
     }
 

@@ -173,6 +173,21 @@ pub struct Attempt {
     pub last: bool,
 }
 
+/// An attempt that another one closed: its KE1 may still be on its way a second time.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct PastAttempt {
+    /// SHA-256 of its KE1.
+    #[n(0)]
+    pub ke1: Fixed<32>,
+    /// The generation that it was charged for.
+    #[n(1)]
+    pub generation: u64,
+    /// When it would have closed by itself; no ticket for it lives as long.
+    #[n(2)]
+    pub expires_ms: u64,
+}
+
 /// A success, and the authority that it gives for a short while.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -228,6 +243,9 @@ pub struct SlotState {
     /// Whether that one was destroyed by too many failures.
     #[n(9)]
     pub locked: bool,
+    /// Attempts before the newest, within their time.
+    #[n(10)]
+    pub past: Vec<PastAttempt>,
 }
 
 impl SlotState {
@@ -247,6 +265,7 @@ impl SlotState {
     pub(crate) fn destroy(&mut self, index: u64, locked: bool) -> Option<u64> {
         let generation = self.record.take()?.generation;
         self.success = None;
+        self.past.clear();
         self.destroyed = Some((generation, index));
         self.locked = locked;
         Some(generation)

@@ -125,6 +125,21 @@ fn inv1_the_same_ke1_is_the_same_attempt_and_is_not_charged_again() {
 }
 
 #[test]
+fn a_request_that_comes_late_for_an_attempt_that_is_over_is_not_charged() {
+    let (mut w, slot) = (World::new(), World::slot("alice"));
+    w.register(slot, 1);
+    w.fail(slot, 1);
+    let second = number(&w.attempt(slot, 2));
+    // The first password's request arrives once more, by another way, with another ticket.
+    assert_eq!(why(w.attempt(slot, 1)), Failure::Closed);
+    assert_eq!(w.state.slot(&slot).expect("slot").counters.row(), 2);
+    assert!(matches!(w.close(slot, second, 2, true), Effect::Release { .. }), "it closed nothing");
+    // After its time it is an attempt like any other.
+    w.now += 11 * MINUTE;
+    number(&w.attempt(slot, 1));
+}
+
+#[test]
 fn inv1_an_old_ke1_under_a_new_generation_is_charged() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
