@@ -211,7 +211,8 @@ fn a_killed_restore_is_continued_and_verified() {
 fn a_partial_file_that_changed_since_is_not_trusted() {
     let dir = tempfile::tempdir().unwrap();
     let (source, out) = (dir.path().join("data"), dir.path().join("out"));
-    make_tree(&source, 60 << 20);
+    // Large enough that the next progress report comes before the file is whole.
+    make_tree(&source, 160 << 20);
     let repository = init(&dir.path().join("repo"));
     back_up(&repository, &source);
     let options = RestoreOptions::default();

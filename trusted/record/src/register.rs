@@ -40,6 +40,9 @@ impl State {
             }
             let expires_ms = cx.now_ms.saturating_add(cx.policy.pending_ms);
             let generation = state.generation.saturating_add(1);
+            if let Some(void) = &state.pending {
+                self.timers.clear(void.expires_ms.saturating_add(1), slot);
+            }
             state.pending = Some(Pending { entry, request, generation, keyset, expires_ms, salt });
             self.timers.set(expires_ms.saturating_add(1), slot);
         }
@@ -195,6 +198,10 @@ impl State {
         let Some(state) = self.slots.get_mut(&slot) else {
             return refused(Refusal::EntryUnknown, 0);
         };
+        self.timers.clear(pending.expires_ms.saturating_add(1), slot);
+        if let Some(former) = &state.replacement {
+            self.timers.clear(former.effective_ms, slot);
+        }
         state.pending = None;
         state.replacement = Some(Replacement {
             registration: registration.clone(),

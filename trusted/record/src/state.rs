@@ -122,6 +122,11 @@ impl State {
         self.timers.next_ms()
     }
 
+    /// How many deadlines are kept.
+    pub fn deadlines(&self) -> usize {
+        self.timers.len()
+    }
+
     /// The policy that binds a slot now: what its record was registered under, never loosened.
     pub fn policy_of(&self, slot: &SlotState) -> Policy {
         let current = self.current_policy();

@@ -12,6 +12,16 @@ impl Timers {
         self.0.insert((at_ms, slot));
     }
 
+    /// Drops a deadline that stands for nothing any more: otherwise one ticket holder piles up
+    /// deadlines of one slot, on every node, until memory is gone.
+    pub(crate) fn clear(&mut self, at_ms: u64, slot: Slot) {
+        self.0.remove(&(at_ms, slot));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn next_ms(&self) -> Option<u64> {
         self.0.first().map(|(at, _)| *at)
     }

@@ -310,3 +310,17 @@ fn a_device_that_was_removed_and_comes_back_goes_on_counting_where_it_was() {
     w.apply(slot, Command::Owner { verb, device, generation: 1, counter, enroll });
     assert_eq!(refusal(w.owner(slot, Verb::Destroy, 1, 1, 50)), Refusal::Replayed);
 }
+
+#[test]
+fn one_ticket_holder_piles_up_no_deadlines() {
+    let (mut w, slot) = (World::new(), World::slot("alice"));
+    w.register(slot, 1);
+    for _ in 0..100 {
+        let request = w.fresh()[0];
+        let started = w.register_start(slot, request);
+        let thief = World::registration(&started, 66);
+        w.finish(slot, &thief, Authorised::Nobody {});
+        w.now += 1;
+    }
+    assert!(w.state.deadlines() <= 4, "{}", w.state.deadlines());
+}

@@ -125,9 +125,15 @@ impl Erasure {
     }
 }
 
+/// A key that cannot be made again: the generator is replaced by its own output, so that what stays in
+/// memory tells nothing of the keys that it gave. A generator that could be wound back would undo every
+/// overwritten cell.
 fn fresh(rng: &mut ChaCha20Rng, number: u64) -> ErasureKey {
     let mut key = ErasureKey { number, key: [0; 32] };
     rng.fill_bytes(&mut key.key);
+    let mut next = Zeroizing::new([0; 32]);
+    rng.fill_bytes(next.as_mut_slice());
+    *rng = ChaCha20Rng::from_seed(*next);
     key
 }
 

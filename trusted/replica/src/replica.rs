@@ -70,12 +70,15 @@ const SUPERSEDED_KEPT: usize = 1024;
 
 impl Replica {
     /// A new process. It never continues what an earlier one began: its disk is kept only to tell a position.
-    pub fn new(config: Config, image: DiskImage) -> Result<Self, BootError> {
+    pub fn new(mut config: Config, image: DiskImage) -> Result<Self, BootError> {
         config.check()?;
         let mut sealer = Sealer::new(config.sealing_root, &config.fleet, config.id);
         let keys = disk::cell_keys(config.cell.as_deref()).ok_or(BootError::BadCell)?;
         let Boot { meta, chain, report, erasure_number } = disk::read(&image, &mut sealer, &keys);
         let erasure = Erasure::new(&config.seed, keys, erasure_number).ok_or(BootError::Library)?;
+        // The seed made the erasure keys' generator: only what the jitter needs of it is kept.
+        config.seed =
+            prf(&config.seed, b"strongroom/replica/jitter-seed/v1", 0).ok_or(BootError::Library)?;
         sealer.forget_salt_keys();
         let mut replica = Self {
             sealer,

@@ -88,6 +88,7 @@ fn settle(sim: &mut Sim) {
 
 #[test]
 fn inv8_random_histories_with_any_disk_keep_every_invariant() {
+    let mut released = Vec::new();
     for seed in 0..runs(60) {
         let mut sim = Sim::fleet(1_000 + seed, Weather::ROUGH);
         sim.keep_older = true;
@@ -95,8 +96,12 @@ fn inv8_random_histories_with_any_disk_keep_every_invariant() {
         sim.erase_on_compact = seed % 2 == 0;
         chaos(&mut sim, 120, &[WhichDisk::Todays, WhichDisk::Older, WhichDisk::Empty]);
         settle(&mut sim);
-        assert!(sim.released.len() > 5, "seed {seed} did something");
+        released.push(sim.released.len());
     }
+    // A history in which nothing was released proves nothing: weather may spoil a few, not many.
+    let quiet = released.iter().filter(|count| **count <= 5).count();
+    assert!(quiet * 20 <= released.len(), "{quiet} of {} seeds did nothing", released.len());
+    assert!(released.iter().sum::<usize>() > 20 * released.len(), "{released:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! same entries whatever is inside.
 
 use crate::{
+    keys::KeyError,
     vault::{Vault, WAITING_MAX},
     waiting::{ReplyTo, Waiting, Work},
 };
@@ -105,7 +106,11 @@ impl<H: Hardware> Vault<H> {
         let planned = if self.fleet.slots.contains(slot.as_bytes()) {
             self.plan(&slot, body)
         } else {
-            self.refuse(Refusal::OtherFleet)
+            Ok(self.refuse(Refusal::OtherFleet))
+        };
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(refusal) => return self.reply(to, Err(refusal)),
         };
         let Planned { command, salt, work } = planned;
         let blind = Fixed(self.fresh());
@@ -133,8 +138,8 @@ impl<H: Hardware> Vault<H> {
         self.planned(Command::Refused { why }, Work::Burn)
     }
 
-    fn plan(&mut self, slot: &Slot, body: Body) -> Planned {
-        match body {
+    fn plan(&mut self, slot: &Slot, body: Body) -> Result<Planned, RelayRefusal> {
+        let planned = match body {
             Body::RegisterStart { request } => self.plan_register_start(request),
             Body::RegisterFinish { registration, authority } => {
                 self.plan_register_finish(slot, registration, &authority)
@@ -149,7 +154,13 @@ impl<H: Hardware> Vault<H> {
                 Err(_) => self.refuse(Refusal::BadMessage),
             },
             Body::RecoverFinish { attempt, ke1, ke3, device, keep_device } => {
-                self.plan_recover_finish(slot, attempt, (&ke1.0, &ke3.0), device, keep_device)
+                return self.plan_recover_finish(
+                    slot,
+                    attempt,
+                    (&ke1.0, &ke3.0),
+                    device,
+                    keep_device,
+                );
             }
             Body::Status { auth } => self.plan_owner(slot, Verb::Status, &auth, None),
             Body::Destroy { auth } => self.plan_owner(slot, Verb::Destroy, &auth, None),
@@ -157,7 +168,8 @@ impl<H: Hardware> Vault<H> {
                 self.plan_owner(slot, Verb::EnrollDevice, &auth, Some(device))
             }
             Body::Budget {} => self.planned(Command::Budget {}, Work::Burn),
-        }
+        };
+        Ok(planned)
     }
 
     fn plan_register_start(
@@ -242,16 +254,22 @@ impl<H: Hardware> Vault<H> {
         (ke1, ke3): (&[u8; opaque::KE1_LEN], &[u8; opaque::KE3_LEN]),
         device: Fixed<32>,
         keep_device: bool,
-    ) -> Planned {
+    ) -> Result<Planned, RelayRefusal> {
         let digest = sha256(ke1);
         if Server::check_ke1(ke1).is_err() || VerifyingKey::from_bytes(&device.0).is_err() {
-            return self.refuse(Refusal::BadMessage);
+            return Ok(self.refuse(Refusal::BadMessage));
         }
         let login = match self.state.login_of(slot, attempt, &digest) {
             Some(inputs) => self.keys.login(&self.hardware, slot, &inputs, ke1),
             None => self.keys.stand_in(&self.hardware, slot, ke1, &digest),
         };
-        let session = login.ok().and_then(|login| login.finish(ke3));
+        // Only an OPAQUE verdict may enter the log: hardware that does not answer is no wrong password,
+        // and on a row's last attempt it would destroy the record of an owner who typed the right one.
+        let session = match login {
+            Ok(login) => login.finish(ke3),
+            Err(KeyError::Opaque) => None,
+            Err(KeyError::Hardware | KeyError::NoKeyset) => return Err(RelayRefusal::Busy),
+        };
         let command = Command::RecoverFinish {
             attempt,
             ke1: Fixed(digest),
@@ -260,7 +278,7 @@ impl<H: Hardware> Vault<H> {
             device,
             keep_device,
         };
-        self.planned(command, Work::Release(session))
+        Ok(self.planned(command, Work::Release(session)))
     }
 
     fn plan_owner(

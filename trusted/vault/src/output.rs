@@ -161,6 +161,11 @@ impl<H: Hardware> Vault<H> {
             },
         );
         match read {
+            Ok((_, state)) if state.policy_epoch() > self.manifest.epoch => {
+                // Its host gave this process an older manifest than the fleet's: nodes that were
+                // removed since would be admitted again, and get the state with its salts.
+                self.halt(106, "this node's manifest is older than the fleet's");
+            }
             Ok((hash, state)) => {
                 self.state = state;
                 self.history.restore(install.index, hash.0);

@@ -25,6 +25,7 @@ use strongroom_wire::{
     process::{ToHost, ToVault},
     relay::{RelayReply, reply_to_bytes},
 };
+use zeroize::Zeroizing;
 
 /// Requests under way at once; more are told to come again.
 pub(crate) const WAITING_MAX: usize = 4_096;
@@ -189,9 +190,14 @@ impl<H: Hardware> Vault<H> {
         (self.fleet.nodes.len() / 2).saturating_add(1)
     }
 
+    /// 32 bytes that cannot be made again: the generator is replaced by its own output, so that what
+    /// stays in memory tells nothing of the salts that it gave (INV-7).
     pub(crate) fn fresh(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
+        let mut next = Zeroizing::new([0; 32]);
         self.rng.fill_bytes(&mut bytes);
+        self.rng.fill_bytes(next.as_mut_slice());
+        self.rng = ChaCha20Rng::from_seed(*next);
         bytes
     }
 
