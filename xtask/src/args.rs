@@ -13,6 +13,9 @@ usage: cargo xtask COMMAND
              build the binaries and show one recovery, start to end
   sim --seed N | --seeds N [ARGS]
              run the simulator: one seed, or N of them
+  fuzz [--seconds N] [--stable] [TARGET]...
+             fuzz every target, or these, N seconds each (10); with coverage where a nightly
+             compiler and cargo-fuzz are installed, without it elsewhere and with --stable
   help       this text
 
 exit codes: 0 ok, 1 a check failed, 2 usage, 3 not available in this tree";
@@ -37,6 +40,8 @@ pub(crate) enum Command {
     Demo(Vec<String>),
     /// Run the simulator with these arguments.
     Sim(Vec<String>),
+    /// Fuzz.
+    Fuzz(FuzzOptions),
 }
 
 /// Options of `test`.
@@ -48,6 +53,17 @@ pub(crate) struct TestOptions {
     pub(crate) keep_going: bool,
     /// How many simulator seeds; `None` means the default of the stage.
     pub(crate) seeds: Option<u64>,
+}
+
+/// Options of `fuzz`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FuzzOptions {
+    /// For each target.
+    pub(crate) seconds: u64,
+    /// Without coverage, even where it could be had.
+    pub(crate) stable: bool,
+    /// Which; none means all.
+    pub(crate) targets: Vec<String>,
 }
 
 /// Parses the arguments after `cargo xtask`.
@@ -68,8 +84,27 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "demo" => Ok(Command::Demo(rest.to_vec())),
         "sim" if rest.is_empty() => Err("sim needs --seed N or --seeds N".to_owned()),
         "sim" => Ok(Command::Sim(rest.to_vec())),
+        "fuzz" => parse_fuzz(rest),
         other => Err(format!("no such command: {other}")),
     }
+}
+
+fn parse_fuzz(rest: &[String]) -> Result<Command, String> {
+    let mut options = FuzzOptions { seconds: 10, stable: false, targets: Vec::new() };
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--stable" => options.stable = true,
+            "--seconds" => {
+                let value = words.next().ok_or("--seconds takes a number")?;
+                options.seconds =
+                    value.parse().map_err(|_| format!("--seconds takes a number, got {value}"))?;
+            }
+            flag if flag.starts_with('-') => return Err(format!("fuzz takes no {flag}")),
+            target => options.targets.push(target.to_owned()),
+        }
+    }
+    Ok(Command::Fuzz(options))
 }
 
 fn parse_test(rest: &[String]) -> Result<Command, String> {
@@ -122,8 +157,16 @@ mod tests {
 
     #[test]
     fn a_wrong_command_line_is_refused() {
-        for line in ["", "tset", "tidy --all", "test --only", "test --seeds x", "setup now", "sim"]
-        {
+        for line in [
+            "",
+            "tset",
+            "tidy --all",
+            "test --only",
+            "test --seeds x",
+            "setup now",
+            "sim",
+            "fuzz --seconds",
+        ] {
             assert!(parse(&words(line)).is_err(), "accepted: {line:?}");
         }
     }

@@ -9,6 +9,7 @@
 mod args;
 mod binaries;
 mod demo;
+mod fuzz;
 mod process;
 mod setup;
 mod stages;
@@ -52,5 +53,6 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Setup => setup::run(&root),
         Command::Demo(arguments) => demo::run(&root, &arguments),
         Command::Sim(arguments) => stages::simulate(&root, &arguments),
+        Command::Fuzz(options) => fuzz::run(&root, &options),
     }
 }

@@ -15,6 +15,7 @@ pub mod fleet;
 pub mod hardware;
 pub mod oracle;
 pub mod plan;
+pub mod record;
 pub mod world;
 
 pub use plan::Plan;

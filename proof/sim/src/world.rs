@@ -12,6 +12,7 @@ use crate::{
     hardware::{EPOCH_MS, SimHardware, WorldClock},
     oracle::{Broken, Oracle},
     plan::{Dice, Plan},
+    record::Recorder,
 };
 use std::{
     cell::RefCell,
@@ -104,11 +105,19 @@ pub struct World {
     pub(crate) tended: bool,
     /// The answer to a probe.
     pub(crate) probed: Option<Vec<u8>>,
+    pub(crate) recorder: Option<Recorder>,
 }
 
 impl World {
     /// A fleet that has had its genesis, and users who have not enrolled.
     pub fn new(plan: Plan) -> Self {
+        let mut world = Self::unborn(plan);
+        world.genesis();
+        world
+    }
+
+    /// The same before its genesis.
+    pub(crate) fn unborn(plan: Plan) -> Self {
         let mut dice = Dice::new(plan.seed, 2);
         let ceremony = Ceremony::new(&mut dice.0, plan.nodes, plan.policy.clone());
         let clock = Rc::new(RefCell::new(WorldClock { now_ms: 1 }));
@@ -144,7 +153,7 @@ impl World {
             broken: Vec::new(),
             digest: [0; 32],
         };
-        let mut world = Self {
+        Self {
             nodes: nodes.collect(),
             plan,
             dice,
@@ -163,9 +172,8 @@ impl World {
             trace: std::env::var_os("STRONGROOM_SIM_TRACE").is_some(),
             tended: true,
             probed: None,
-        };
-        world.genesis();
-        world
+            recorder: None,
+        }
     }
 
     pub(crate) fn now(&self) -> u64 {
@@ -188,7 +196,7 @@ impl World {
         }
     }
 
-    fn genesis(&mut self) {
+    pub(crate) fn genesis(&mut self) {
         for node in 0..self.nodes.len() {
             self.boot(node);
         }
@@ -211,6 +219,11 @@ impl World {
 
     /// Runs until everybody is done, or until it is plain that somebody never will be.
     pub fn run(mut self) -> Report {
+        self.run_to_end();
+        self.finish()
+    }
+
+    pub(crate) fn run_to_end(&mut self) {
         let end = self.plan.faults_ms + CALM_MS;
         let mut calmed = false;
         while let Some(((at, sequence), event)) = self.queue.pop_first() {
@@ -229,7 +242,6 @@ impl World {
                 break;
             }
         }
-        self.finish()
     }
 
     fn finish(mut self) -> Report {

@@ -1,7 +1,7 @@
 //! Hosts: processes, disks, and the network between them.
 
 use super::{Event, TICK_MS, World};
-use crate::{disk::Restore, fleet::FLEET, hardware::SimHardware};
+use crate::{disk::Restore, fleet::FLEET, hardware::SimHardware, record::Recorded};
 use std::rc::Rc;
 use strongroom_vault::{Setup, Vault};
 use strongroom_wire::{
@@ -37,7 +37,8 @@ impl World {
         slot.health = None;
         slot.requests.clear();
         let process = slot.process;
-        for load in slot.disk.today().load() {
+        self.record(node, || Recorded::Boot(seed));
+        for load in self.nodes[node].disk.today().load() {
             self.input(node, load);
         }
         self.at(1, Event::Tick { node, process });
@@ -72,6 +73,7 @@ impl World {
             .filter(|n| chosen(*n) && self.nodes[*n].vault.is_some())
             .collect();
         for node in &nodes {
+            self.record(*node, || Recorded::Input(ToVault::Position {}));
             let Some(vault) = self.nodes[*node].vault.as_mut() else {
                 continue;
             };
@@ -97,6 +99,7 @@ impl World {
     }
 
     pub(crate) fn input(&mut self, node: usize, input: ToVault) {
+        self.record(node, || Recorded::Input(input.clone()));
         let Some(vault) = self.nodes[node].vault.as_mut() else {
             return;
         };
@@ -109,6 +112,7 @@ impl World {
         if self.nodes[node].process != process {
             return;
         }
+        self.record(node, || Recorded::Tick);
         let Some(vault) = self.nodes[node].vault.as_mut() else {
             return;
         };
