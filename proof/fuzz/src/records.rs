@@ -120,7 +120,12 @@ impl Machine {
         let salt = (byte(6) != 7).then_some([a; 32]);
         let owned = self.generation(&slot).is_some();
         let effect = self.state.apply(self.index, &entry, salt);
-        let registered = matches!(effect, Effect::Registered(_));
+        // Without authority a record that is there is replaced later, whatever the receipt says.
+        let by_owner = matches!(
+            &entry.command,
+            Command::RegisterFinish { authorised, .. } if *authorised != Authorised::Nobody {}
+        );
+        let registered = by_owner && matches!(effect, Effect::Registered(_));
         for number in 0..3 {
             let this = Slot(Fixed([number; 32]));
             self.watch_generation(this, this == slot && owned && registered);
