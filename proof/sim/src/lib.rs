@@ -16,6 +16,7 @@ pub mod hardware;
 pub mod oracle;
 pub mod plan;
 pub mod record;
+pub mod runner;
 pub mod world;
 
 pub use plan::Plan;

@@ -1,63 +1,96 @@
-//! `strongroom-sim --seed N` runs one seed, `--seeds N [--from M]` runs many; `--json` prints lines.
+//! `strongroom-sim`: seeds, many or one.
 
 use std::{process::ExitCode, time::Instant};
-use strongroom_sim::{Plan, Report, World};
+use strongroom_sim::{
+    Report,
+    runner::{Options, Totals, run},
+};
 
-struct Options {
-    from: u64,
-    seeds: u64,
+const HELP: &str = "strongroom-sim [--seed N | --seeds N [--from M]] [--jobs N] [--stop] [--json]
+
+  --seed N     one seed; STRONGROOM_SIM_TRACE=1 tells its story
+  --seeds N    so many, from 0 or from M, on all cores or on --jobs
+  --stop       end at the first seed that breaks a promise
+  --json       a line a seed
+
+exit codes: 0 every promise kept, 1 one was broken, 2 usage";
+
+struct Line {
+    options: Options,
     json: bool,
 }
 
-fn options() -> Result<Options, String> {
-    let mut options = Options { from: 0, seeds: 200, json: false };
+fn line() -> Result<Line, String> {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut line =
+        Line { options: Options { from: 0, seeds: 200, jobs, stop: false }, json: false };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || {
             let value = args.next().ok_or_else(|| format!("{arg} takes a number"))?;
             value.parse::<u64>().map_err(|_| format!("{arg} takes a number, got {value}"))
         };
+        let options = &mut line.options;
         match arg.as_str() {
             "--seed" => (options.from, options.seeds) = (number()?, 1),
             "--seeds" => options.seeds = number()?,
             "--from" => options.from = number()?,
-            "--json" => options.json = true,
+            "--jobs" => options.jobs = usize::try_from(number()?).unwrap_or(1),
+            "--stop" => options.stop = true,
+            "--json" => line.json = true,
             other => return Err(format!("unknown argument {other}")),
         }
     }
-    Ok(options)
+    Ok(line)
 }
 
 fn main() -> ExitCode {
-    let options = match options() {
-        Ok(options) => options,
+    let line = match line() {
+        Ok(line) => line,
         Err(message) => {
-            eprintln!("error: {message}");
-            eprintln!("  hint: strongroom-sim [--seed N | --seeds N [--from M]] [--json]");
+            eprintln!("error: {message}\n\n{HELP}");
             return ExitCode::from(2);
         }
     };
     let began = Instant::now();
-    let (mut totals, mut failed) = (Totals::default(), 0);
-    for seed in options.from..options.from + options.seeds {
-        let report = World::new(Plan::of(seed)).run();
-        totals.add(&report);
-        if options.json {
-            print_json(&report);
-        }
-        if !report.broken.is_empty() {
-            failed += 1;
-            for broken in &report.broken {
-                eprintln!("seed {seed}: {} broken: {}", broken.invariant, broken.story);
-            }
-            eprintln!("  hint: STRONGROOM_SIM_TRACE=1 strongroom-sim --seed {seed}");
-        }
+    let totals = run(&line.options, |report| tell(report, line.json));
+    sum_up(&totals, &line.options, began.elapsed().as_secs_f64());
+    if totals.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn tell(report: &Report, json: bool) {
+    let digest: String = report.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    for broken in &report.broken {
+        eprintln!("seed {}: {} broken: {}", report.seed, broken.invariant, broken.story);
+        eprintln!("  hint: STRONGROOM_SIM_TRACE=1 strongroom-sim --seed {}", report.seed);
     }
+    if json {
+        let broken: Vec<String> =
+            report.broken.iter().map(|broken| format!("\"{}\"", broken.invariant)).collect();
+        println!(
+            "{{\"seed\":{},\"virtual_ms\":{},\"events\":{},\"answers\":{},\"recoveries\":{},\
+             \"locked\":{},\"crashes\":{},\"cold_starts\":{},\"halts\":{},\"broken\":[{}],\
+             \"digest\":\"{digest}\"}}",
+            report.seed,
+            report.virtual_ms,
+            report.events,
+            report.answers,
+            report.recoveries,
+            report.locked,
+            report.crashes,
+            report.cold_starts,
+            report.halts,
+            broken.join(",")
+        );
+    }
+}
+
+fn sum_up(totals: &Totals, options: &Options, seconds: f64) {
     eprintln!(
-        "simulated {} seeds in {:.1} s: {} events, {} answers, {} recoveries, {} locked, {} kills, \
-         {} cold starts, {} halts",
-        options.seeds,
-        began.elapsed().as_secs_f64(),
+        "simulated {} seeds in {seconds:.1} s on {} threads: {} events, {} answers, {} recoveries, \
+         {} locked, {} kills, {} cold starts, {} halts",
+        totals.ran,
+        options.jobs,
         totals.events,
         totals.answers,
         totals.recoveries,
@@ -66,48 +99,5 @@ fn main() -> ExitCode {
         totals.cold_starts,
         totals.halts
     );
-    eprintln!("{} passed, {failed} failed", options.seeds - failed);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-#[derive(Default)]
-struct Totals {
-    events: u64,
-    answers: u64,
-    recoveries: u64,
-    locked: u64,
-    crashes: u64,
-    cold_starts: u64,
-    halts: u64,
-}
-
-impl Totals {
-    fn add(&mut self, report: &Report) {
-        self.events += report.events;
-        self.answers += report.answers;
-        self.recoveries += report.recoveries;
-        self.locked += report.locked;
-        self.crashes += report.crashes;
-        self.cold_starts += report.cold_starts;
-        self.halts += report.halts;
-    }
-}
-
-fn print_json(report: &Report) {
-    let digest: String = report.digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    println!(
-        "{{\"seed\":{},\"virtual_ms\":{},\"events\":{},\"answers\":{},\"recoveries\":{},\
-         \"locked\":{},\"crashes\":{},\"cold_starts\":{},\"halts\":{},\"broken\":{},\
-         \"digest\":\"{digest}\"}}",
-        report.seed,
-        report.virtual_ms,
-        report.events,
-        report.answers,
-        report.recoveries,
-        report.locked,
-        report.crashes,
-        report.cold_starts,
-        report.halts,
-        report.broken.len()
-    );
+    eprintln!("{} passed, {} failed", totals.ran - totals.failed, totals.failed);
 }

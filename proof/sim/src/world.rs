@@ -81,6 +81,25 @@ pub struct Report {
     pub digest: [u8; 32],
 }
 
+impl Report {
+    /// Nothing has happened yet.
+    pub const fn empty(seed: u64) -> Self {
+        Self {
+            seed,
+            virtual_ms: 0,
+            events: 0,
+            answers: 0,
+            recoveries: 0,
+            locked: 0,
+            crashes: 0,
+            cold_starts: 0,
+            halts: 0,
+            broken: Vec::new(),
+            digest: [0; 32],
+        }
+    }
+}
+
 /// One run.
 pub struct World {
     pub(crate) plan: Plan,
@@ -140,19 +159,7 @@ impl World {
             oracle.guard_secret(user.password.as_bytes());
         }
         let scripts = (0..plan.users).map(|_| users::Script::draw(&mut dice, &plan)).collect();
-        let report = Report {
-            seed: plan.seed,
-            virtual_ms: 0,
-            events: 0,
-            answers: 0,
-            recoveries: 0,
-            locked: 0,
-            crashes: 0,
-            cold_starts: 0,
-            halts: 0,
-            broken: Vec::new(),
-            digest: [0; 32],
-        };
+        let report = Report::empty(plan.seed);
         Self {
             nodes: nodes.collect(),
             plan,

@@ -68,7 +68,8 @@ impl Counters {
             }
         }
         let mut year_ms = 0;
-        let failures = self.year_failures(policy, now_ms);
+        let forget = cfg!(feature = "danger_mutant_endless_year");
+        let failures = if forget { 0 } else { self.year_failures(policy, now_ms) };
         if let Some(over) = failures.checked_sub(usize::from(policy.year)) {
             // The year has room again when its oldest failures that fill it have left the window.
             let inside = |at: &&u64| now_ms.saturating_sub(**at) < policy.year_ms;
@@ -104,6 +105,9 @@ impl Counters {
 
     /// Charges one attempt. The caller has asked [`Counters::next`].
     pub(crate) fn charge(&mut self, policy: &Policy, now_ms: u64) {
+        if cfg!(feature = "danger_mutant_charge_nothing") {
+            return;
+        }
         self.prune(policy, now_ms);
         if self.row == 0 {
             self.row_first_ms = now_ms;
@@ -126,6 +130,12 @@ impl Counters {
         self.since_success_ms.clear();
     }
 
+    /// What only a mutant does.
+    pub(crate) fn refund(&mut self) {
+        self.row = self.row.saturating_sub(1);
+        self.year_ms.pop();
+    }
+
     /// Starts a new row if the window still has a grant; otherwise the row is inherited.
     ///
     /// Without the bound an operator could withhold receipts, let the owner register again and
@@ -135,7 +145,9 @@ impl Counters {
             return true;
         }
         self.grants_ms.retain(|at| now_ms.saturating_sub(*at) < policy.grants_window_ms);
-        if self.grants_ms.len() >= usize::from(policy.grants) {
+        if self.grants_ms.len() >= usize::from(policy.grants)
+            && !cfg!(feature = "danger_mutant_unbounded_grants")
+        {
             return false;
         }
         self.grants_ms.push(now_ms);
@@ -147,6 +159,7 @@ impl Counters {
     /// A cold start cannot tell which charges were lost: it counts those that were possible.
     pub(crate) fn debit(&mut self, policy: &Policy, now_ms: u64, failures: u8) {
         self.prune(policy, now_ms);
+        let failures = if cfg!(feature = "danger_mutant_no_debit") { 0 } else { failures };
         for _ in 0..failures {
             if self.year_ms.len() >= usize::from(policy.year) {
                 break;

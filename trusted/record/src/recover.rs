@@ -37,7 +37,9 @@ impl State {
             return Effect::StandIn { expires_ms, budget };
         };
         let same = |a: &&Attempt| {
-            a.ke1 == ke1 && a.generation == record.generation && cx.now_ms <= a.expires_ms
+            let this = a.generation == record.generation
+                || cfg!(feature = "danger_mutant_old_ke1_new_generation");
+            a.ke1 == ke1 && this && cx.now_ms <= a.expires_ms
         };
         if let Some(attempt) = state.attempt.clone().filter(|a| same(&a)) {
             return challenge(&record, &attempt, budget);
@@ -47,7 +49,7 @@ impl State {
         let late = |past: &PastAttempt| {
             past.ke1 == ke1 && past.generation == record.generation && cx.now_ms <= past.expires_ms
         };
-        if state.past.iter().any(late) {
+        if state.past.iter().any(late) && !cfg!(feature = "danger_mutant_late_is_charged") {
             return failed(Failure::Closed, state, &policy, cx.now_ms);
         }
         if cx.spent {
@@ -81,8 +83,12 @@ impl State {
         let Some(state) = self.slots.get_mut(&slot) else {
             return refused_spent(record.generation);
         };
+        let free = cfg!(feature = "danger_mutant_free_new_ke1")
+            && state.attempt.as_ref().is_some_and(|open| is_open(open, cx.now_ms));
         state.attempts = state.attempts.saturating_add(1);
-        state.counters.charge(policy, cx.now_ms);
+        if !free {
+            state.counters.charge(policy, cx.now_ms);
+        }
         let attempt = Attempt {
             number: state.attempts,
             generation: record.generation,
@@ -95,12 +101,22 @@ impl State {
             last,
         };
         let effect = challenge(record, &attempt, state.counters.view(policy, cx.now_ms));
-        if last {
+        if last && !cfg!(feature = "danger_mutant_last_is_not_held") {
             // Held for this attempt alone: failed or expired, the record is erased.
             self.held.insert(slot);
             self.timers.set(attempt.expires_ms.saturating_add(1), slot);
         }
+        if cfg!(feature = "danger_mutant_refund_unfinished")
+            && state.attempt.as_ref().is_some_and(|open| is_open(open, cx.now_ms))
+        {
+            state.counters.refund();
+        }
         state.past.retain(|past| cx.now_ms <= past.expires_ms);
+        if cfg!(feature = "danger_mutant_held_finish_refills")
+            && state.attempt.as_ref().is_some_and(|open| is_open(open, cx.now_ms))
+        {
+            return effect;
+        }
         if let Some(Attempt { ke1, generation, expires_ms, .. }) = state.attempt.replace(attempt) {
             state.past.push(PastAttempt { ke1, generation, expires_ms });
         }
@@ -122,19 +138,22 @@ impl State {
             return failed(why, state, &policy, cx.now_ms);
         };
         let named = |a: &&Attempt| {
-            a.number == *number && a.ke1 == *ke1 && a.generation == record.generation
+            cfg!(feature = "danger_mutant_finish_names_any")
+                || (a.number == *number && a.ke1 == *ke1 && a.generation == record.generation)
         };
         let Some(attempt) = state.attempt.clone().filter(|a| named(&a)) else {
             return failed(Failure::Closed, state, &policy, cx.now_ms);
         };
         let repeated = attempt.ke3 == Some(*ke3);
         match attempt.state {
+            AttemptState::Succeeded if cfg!(feature = "danger_mutant_replayed_finish_refills") => {}
             AttemptState::Succeeded if repeated => {
                 return self.release(cx, slot, &policy, &record, &attempt);
             }
             AttemptState::Failed if repeated => {
                 return failed(Failure::WrongPassword, state, &policy, cx.now_ms);
             }
+            AttemptState::Open if cfg!(feature = "danger_mutant_expired_attempt_succeeds") => {}
             AttemptState::Open if is_open(&attempt, cx.now_ms) && !cx.spent => {}
             _ => return failed(Failure::Closed, state, &policy, cx.now_ms),
         }
@@ -263,7 +282,8 @@ impl State {
         let state = self.slots.get(slot)?;
         let record = state.record.as_ref()?;
         let named = state.attempt.as_ref().filter(|a| {
-            a.number == attempt && a.ke1.0 == *ke1 && a.generation == record.generation
+            cfg!(feature = "danger_mutant_finish_names_any")
+                || (a.number == attempt && a.ke1.0 == *ke1 && a.generation == record.generation)
         })?;
         Some(LoginInputs {
             generation: record.generation,

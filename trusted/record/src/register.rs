@@ -46,7 +46,13 @@ impl State {
             state.pending = Some(Pending { entry, request, generation, keyset, expires_ms, salt });
             self.timers.set(expires_ms.saturating_add(1), slot);
         }
-        let pending = self.slots.get(&slot).and_then(|state| state.pending.clone());
+        let mut pending = self.slots.get(&slot).and_then(|state| state.pending.clone());
+        if cfg!(feature = "danger_mutant_record_salt_for_registration") {
+            let record = self.slots.get(&slot).and_then(|state| state.record.as_ref());
+            if let (Some(pending), Some(record)) = (&mut pending, record) {
+                (pending.salt, pending.generation) = (record.salt.clone(), record.generation);
+            }
+        }
         match pending {
             Some(Pending { entry, generation, keyset, expires_ms, salt: Some(salt), .. }) => {
                 Effect::Evaluate { entry, generation, keyset, salt, expires_ms, occupied }
@@ -147,6 +153,9 @@ impl State {
         let granted = wants_row && state.counters.grant(&cx.policy, cx.now_ms);
         if !granted && state.counters.is_spent(&cx.policy) {
             return refused(Refusal::RowSpent, state.record.as_ref().map_or(0, |r| r.generation));
+        }
+        if cfg!(feature = "danger_mutant_forget_year_on_registration") {
+            state.counters = crate::budget::Counters::default();
         }
         let replaced = state.destroy(cx.index, false);
         if replaced.is_none() {
@@ -286,6 +295,9 @@ fn devices_after(
         };
     };
     match authorised {
+        Authorised::Nobody {} if cfg!(feature = "danger_mutant_replace_without_delay") => {
+            Ok(Some([own].to_vec()))
+        }
         Authorised::Nobody {} => Ok(None),
         Authorised::Device { device, generation, counter } => {
             if *generation != record.generation {

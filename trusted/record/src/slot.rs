@@ -263,7 +263,10 @@ impl SlotState {
 
     /// Drops the record with its salt, and every state that leant on it.
     pub(crate) fn destroy(&mut self, index: u64, locked: bool) -> Option<u64> {
+        let kept =
+            self.record.clone().filter(|_| cfg!(feature = "danger_mutant_keep_salt_on_lock"));
         let generation = self.record.take()?.generation;
+        self.record = kept.filter(|_| locked);
         self.success = None;
         self.past.clear();
         self.destroyed = Some((generation, index));

@@ -147,7 +147,8 @@ impl State {
     /// salts are gone.
     pub fn apply(&mut self, index: u64, entry: &Entry, salt: Option<[u8; 32]>) -> Effect {
         // INV-4: a leader whose clock is behind moves nothing back.
-        self.now_ms = self.now_ms.max(entry.time_ms);
+        let kept_ms = if cfg!(feature = "danger_mutant_time_goes_back") { 0 } else { self.now_ms };
+        self.now_ms = kept_ms.max(entry.time_ms);
         self.settle_due(index);
         let spent = entry.ticket.is_some_and(|ticket| self.spend(ticket));
         let cx = Context {
@@ -190,7 +191,8 @@ impl State {
         }
         let latest = self.now_ms.saturating_add(TICKET_LIFE_MS_MAX);
         let in_time = ticket.expires_ms >= self.now_ms && ticket.expires_ms <= latest;
-        !in_time || !self.tickets.insert(ticket)
+        let again = cfg!(feature = "danger_mutant_tickets_again");
+        !again && (!in_time || !self.tickets.insert(ticket))
     }
 
     fn begin_era(&mut self, era: u64, window_ms: u64) -> Effect {
@@ -206,6 +208,9 @@ impl State {
                 let failures = policy.attempts_within(window_ms);
                 if let Some(state) = self.slots.get_mut(&slot) {
                     state.counters.debit(&policy, now_ms, failures);
+                    if cfg!(feature = "danger_mutant_refund_on_era") {
+                        state.counters.succeed(0);
+                    }
                 }
             }
         }
@@ -277,6 +282,9 @@ impl State {
         {
             self.records = self.records.saturating_sub(1);
             self.locks_ms.push(self.now_ms);
+            if cfg!(feature = "danger_mutant_forget_tombstone") {
+                self.slots.remove(&slot);
+            }
         }
     }
 }

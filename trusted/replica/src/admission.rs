@@ -70,6 +70,9 @@ impl Replica {
         if seats.contains(from) {
             return;
         }
+        if cfg!(feature = "danger_mutant_joins_are_lost") {
+            return;
+        }
         match self.joiners.insert(from.node(), from) {
             Some(known) if known == from => return,
             Some(older) => {

@@ -202,7 +202,8 @@ fn read_chain(
         chain.links.push(link);
     }
     let tip = chain.tip();
-    if tip.index != meta.last_index || tip.hash != meta.last_hash {
+    let believe = cfg!(feature = "danger_mutant_damaged_disk_is_believed");
+    if !believe && (tip.index != meta.last_index || tip.hash != meta.last_hash) {
         return Err(BootReport::BadEntry { index: tip.index.saturating_add(1) });
     }
     let torn = image.entries.iter().filter(|e| e.index > meta.last_index).count() as u64;

@@ -219,7 +219,12 @@ impl Replica {
         let now = self.encode_all(raft.store(), ready.take_messages());
         self.out.messages.extend(now);
         let held = self.encode_all(raft.store(), ready.take_persisted_messages());
-        self.batches.hold(number, self.generation, held);
+        if cfg!(feature = "danger_mutant_acknowledge_before_sync") {
+            self.out.messages.extend(held);
+            self.batches.hold(number, self.generation, Vec::new());
+        } else {
+            self.batches.hold(number, self.generation, held);
+        }
         for entry in ready.take_committed_entries() {
             if self.halted.is_none() {
                 self.apply(raft, entry);
@@ -307,7 +312,9 @@ impl Replica {
         let seats = Seats::of(&conf);
         self.remember_superseded(&before, &seats);
         self.tell_changes(&before, &seats);
-        if seats.standing(self.config.id) == Standing::Superseded {
+        if seats.standing(self.config.id) == Standing::Superseded
+            && !cfg!(feature = "danger_mutant_superseded_goes_on")
+        {
             self.halt(Halt::Superseded);
         }
         raft.mut_store().reseat(entry.index, seats);
@@ -366,7 +373,11 @@ impl Replica {
             return self.waiting.abandon();
         };
         let matched = |id: u64| raft.raft.prs().get(id).map_or(0, |p| p.matched);
-        let held = held_by(&raft.store().seats, needed, matched);
+        let held = if cfg!(feature = "danger_mutant_answer_at_commit") {
+            u64::MAX
+        } else {
+            held_by(&raft.store().seats, needed, matched)
+        };
         self.waiting.release(raft.raft.term, self.applied, held, &mut self.out.released);
     }
 

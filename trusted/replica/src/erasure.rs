@@ -104,7 +104,11 @@ impl Erasure {
     /// The salts under j+1 are durable: j leaves the cell. A crash before the cell is overwritten keeps both keys,
     /// and the next process settles on j+1, because that is what its disk needs.
     pub(crate) fn retire(&mut self) {
-        if let Some(next) = self.next.take() {
+        if cfg!(feature = "danger_mutant_keep_old_erasure_key") {
+            // The cell goes on holding both; only this process forgets the older one.
+            self.current = self.next.take().unwrap_or_else(|| self.current.clone());
+            self.dirty = false;
+        } else if let Some(next) = self.next.take() {
             self.current = next;
             self.dirty = true;
         }

@@ -42,6 +42,8 @@ pub struct Replica {
     /// Batches that the library must not outrun: a snapshot or a start that is not yet durable.
     pub(crate) blocks: u32,
     pub(crate) given: Option<Position>,
+    /// What only a mutant uses.
+    pub(crate) told: Option<crate::Position>,
     pub(crate) halted: Option<Halt>,
     pub(crate) joiners: BTreeMap<NodeId, ReplicaId>,
     pub(crate) superseded: BTreeSet<u64>,
@@ -91,6 +93,7 @@ impl Replica {
             batches: Batches::default(),
             blocks: 0,
             given: None,
+            told: None,
             halted: None,
             joiners: BTreeMap::new(),
             superseded: BTreeSet::new(),

@@ -119,6 +119,9 @@ impl Seats {
             let stale =
                 joiners.iter().any(|j| Some(j.node()) == node_of(learner) && j.as_u64() != learner);
             let old = self.voters.iter().find(|v| node_of(**v) == node_of(learner));
+            if cfg!(feature = "danger_mutant_remove_then_add") && !stale && old.is_none() {
+                swap.push((Step::AddVoter, learner));
+            }
             if let (false, Some(old)) = (stale, old) {
                 swap.push((Step::Remove, *old));
                 swap.push((Step::AddVoter, learner));
@@ -129,10 +132,16 @@ impl Seats {
         }
         for joiner in joiners.iter().filter(|j| !self.contains(**j)) {
             // A node without a seat is not of this fleet: seats are dealt by the start statement.
-            if !self.voters.iter().any(|v| node_of(*v) == Some(joiner.node())) {
+            if !self.voters.iter().any(|v| node_of(*v) == Some(joiner.node()))
+                && !cfg!(feature = "danger_mutant_remove_then_add")
+            {
                 continue;
             }
             let stale = self.learners.iter().find(|l| node_of(**l) == Some(joiner.node()));
+            let old = self.voters.iter().find(|v| node_of(**v) == Some(joiner.node()));
+            if let Some(old) = old.filter(|_| cfg!(feature = "danger_mutant_remove_then_add")) {
+                return Some(Change { era, steps: [(Step::Remove, *old)].to_vec() });
+            }
             let step = stale.map_or((Step::AddLearner, joiner.as_u64()), |l| (Step::Remove, *l));
             return Some(Change { era, steps: [step].to_vec() });
         }

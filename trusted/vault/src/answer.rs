@@ -69,7 +69,11 @@ impl<H: Hardware> Vault<H> {
         let statement = response::statement(
             &self.keys.manifest_digest,
             &self.keys.fleet,
-            &waiting.frame_digest,
+            if cfg!(feature = "danger_mutant_unbound_signature") {
+                &[0; 32]
+            } else {
+                &waiting.frame_digest
+            },
             &response,
             &encoded,
         );
@@ -168,6 +172,11 @@ impl<H: Hardware> Vault<H> {
         } = effect
         else {
             return Err(KeyError::Opaque);
+        };
+        let seed = if cfg!(feature = "danger_mutant_fresh_seed_each_time") {
+            Fixed(strongroom_wire::digest::sha256(&self.incarnation.as_u64().to_be_bytes()))
+        } else {
+            seed
         };
         let inputs = LoginInputs { generation, keyset, upload, salt, seed };
         let login = self.keys.login(&self.hardware, slot, &inputs, ke1)?;

@@ -23,6 +23,9 @@ pub(crate) fn new_incarnation(node: u8, rng: &mut ChaCha20Rng) -> Result<Replica
     let node = NodeId::new(node).ok_or(BootError::NoNode)?;
     let mut entropy = [0; 8];
     rng.fill_bytes(&mut entropy);
+    if cfg!(feature = "danger_mutant_same_incarnation") {
+        entropy = [7; 8];
+    }
     Ok(ReplicaId::from_entropy(node, entropy))
 }
 

@@ -63,6 +63,8 @@ impl<H: Hardware> Vault<H> {
     /// Agreed vault time, if enough clocks are heard. It never goes back.
     pub(crate) fn vault_time(&self, now_ms: u64) -> Option<u64> {
         let median = self.clocks.median(self.hardware.wall_ms(), now_ms, self.majority())?;
+        let own = cfg!(feature = "danger_mutant_own_clock");
+        let median = if own { self.hardware.wall_ms() } else { median };
         Some(median.max(self.state.now_ms()))
     }
 
@@ -71,7 +73,10 @@ impl<H: Hardware> Vault<H> {
     /// A vault whose host gave it a manifest older than the fleet's serves nobody: that manifest's
     /// gateways may have been revoked.
     pub(crate) fn era_has_begun(&self) -> bool {
-        let begun = |replica: &Replica| replica.era() == self.state.era();
+        let begun = |replica: &Replica| {
+            replica.era() == self.state.era()
+                || cfg!(feature = "danger_mutant_serve_before_the_era")
+        };
         self.replica.as_ref().is_some_and(begun) && self.manifest.epoch >= self.state.policy_epoch()
     }
 
@@ -132,7 +137,7 @@ impl<H: Hardware> Vault<H> {
     /// key still has the salts: a silent node stalls erasure, and the status says so.
     fn erased_everywhere(&self) -> Option<u64> {
         let mut through = self.replica.as_ref()?.erased_through();
-        for node in self.others() {
+        for node in self.others().filter(|_| !cfg!(feature = "danger_mutant_erased_by_itself")) {
             let process = self.links.process_of(node)?;
             let (from, erased) = self.erased.get(&node)?;
             if *from != process {
