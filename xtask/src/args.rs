@@ -13,6 +13,8 @@ usage: cargo xtask COMMAND
              build the binaries and show one recovery, start to end
   sim --seed N | --seeds N [ARGS]
              run the simulator: one seed, or N of them
+  mutants [--only NAME]... [--seeds N] [--list] [--skip-baseline]
+             compile deliberate bugs in, one at a time, and see the simulator find each (300)
   fuzz [--seconds N] [--stable] [TARGET]...
              fuzz every target, or these, N seconds each (10); with coverage where a nightly
              compiler and cargo-fuzz are installed, without it elsewhere and with --stable
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Demo(Vec<String>),
     /// Run the simulator with these arguments.
     Sim(Vec<String>),
+    /// See every deliberate bug found.
+    Mutants(MutantOptions),
     /// Fuzz.
     Fuzz(FuzzOptions),
 }
@@ -66,6 +70,19 @@ pub(crate) struct FuzzOptions {
     pub(crate) targets: Vec<String>,
 }
 
+/// Options of `mutants`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct MutantOptions {
+    /// These alone.
+    pub(crate) only: Vec<String>,
+    /// How many each may outlive.
+    pub(crate) seeds: u64,
+    /// Name them.
+    pub(crate) list: bool,
+    /// Do not first see the seeds pass without a mutant.
+    pub(crate) skip_baseline: bool,
+}
+
 /// Parses the arguments after `cargo xtask`.
 pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     let Some((verb, rest)) = arguments.split_first() else {
@@ -85,8 +102,30 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "sim" if rest.is_empty() => Err("sim needs --seed N or --seeds N".to_owned()),
         "sim" => Ok(Command::Sim(rest.to_vec())),
         "fuzz" => parse_fuzz(rest),
+        "mutants" => parse_mutants(rest),
         other => Err(format!("no such command: {other}")),
     }
+}
+
+fn parse_mutants(rest: &[String]) -> Result<Command, String> {
+    let mut options =
+        MutantOptions { only: Vec::new(), seeds: 300, list: false, skip_baseline: false };
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("{word} takes a value"));
+        match word.as_str() {
+            "--list" => options.list = true,
+            "--skip-baseline" => options.skip_baseline = true,
+            "--only" => options.only.push(value()?.clone()),
+            "--seeds" => {
+                let text = value()?;
+                options.seeds =
+                    text.parse().map_err(|_| format!("--seeds takes a number, got {text}"))?;
+            }
+            other => return Err(format!("mutants takes no {other}")),
+        }
+    }
+    Ok(Command::Mutants(options))
 }
 
 fn parse_fuzz(rest: &[String]) -> Result<Command, String> {

@@ -10,6 +10,7 @@ mod args;
 mod binaries;
 mod demo;
 mod fuzz;
+mod mutants;
 mod process;
 mod setup;
 mod stages;
@@ -53,6 +54,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Setup => setup::run(&root),
         Command::Demo(arguments) => demo::run(&root, &arguments),
         Command::Sim(arguments) => stages::simulate(&root, &arguments),
+        Command::Mutants(options) => mutants::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),
     }
 }
