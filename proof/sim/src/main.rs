@@ -1,4 +1,4 @@
-//! `strongroom-sim`: seeds, many or one.
+//! `strongroom-sim --seed N` runs one seed, `--seeds N` runs many on all cores; `--help` says the rest.
 
 use std::{process::ExitCode, time::Instant};
 use strongroom_sim::{

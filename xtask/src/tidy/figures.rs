@@ -31,7 +31,7 @@ static LOCK: Rule = Rule {
     why: "CI builds what Cargo.lock says: commit it together with the manifests",
 };
 
-const TRUSTED_LINES: usize = 7_600;
+const TRUSTED_LINES: usize = 8_000;
 const LIST: &str = "trusted/DEPENDENCIES.txt";
 const VAULT: &str = "strongroom-vault";
 const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "trusted/README.md"];

@@ -11,6 +11,7 @@ mod documents;
 mod figures;
 mod invariants;
 mod metadata;
+mod mutants;
 mod names;
 mod sizes;
 mod source;
@@ -78,6 +79,7 @@ pub(crate) fn run(root: &Path, fix: bool) -> Result<(), Failure> {
 fn check_text(tree: &Tree) -> Findings {
     let mut violations = Vec::new();
     violations.extend(sizes::check(tree));
+    violations.extend(mutants::check(tree));
     violations.extend(trusted::check(tree));
     violations.extend(names::check(tree));
     violations.extend(dependencies::check(tree));
