@@ -44,12 +44,15 @@ impl State {
         if let Some(attempt) = state.attempt.clone().filter(|a| same(&a)) {
             return challenge(&record, &attempt, budget);
         }
-        // A request that was held up on its way, of an attempt that is over: nothing is evaluated, so
-        // nothing is charged. Charging it would cost its owner two attempts for one password.
-        let late = |past: &PastAttempt| {
-            past.ke1 == ke1 && past.generation == record.generation && cx.now_ms <= past.expires_ms
-        };
-        if state.past.iter().any(late) && !cfg!(feature = "danger_mutant_late_is_charged") {
+        // A request that was held up on its way, of an attempt that is over, or of a record that its owner
+        // has replaced since: nothing is evaluated, so nothing is charged. Charging it would cost its
+        // owner two attempts for one password.
+        let late = |past: &PastAttempt| past.ke1 == ke1 && cx.now_ms <= past.expires_ms;
+        let replaced = |a: &Attempt| a.generation != record.generation;
+        let open = state.attempt.iter().filter(|a| replaced(a));
+        let open = open.map(|a| PastAttempt { ke1: a.ke1, expires_ms: a.expires_ms });
+        let late = state.past.iter().cloned().chain(open).any(|past| late(&past));
+        if late && !cfg!(feature = "danger_mutant_late_is_charged") {
             return failed(Failure::Closed, state, &policy, cx.now_ms);
         }
         if cx.spent {
@@ -117,8 +120,8 @@ impl State {
         {
             return effect;
         }
-        if let Some(Attempt { ke1, generation, expires_ms, .. }) = state.attempt.replace(attempt) {
-            state.past.push(PastAttempt { ke1, generation, expires_ms });
+        if let Some(Attempt { ke1, expires_ms, .. }) = state.attempt.replace(attempt) {
+            state.past.push(PastAttempt { ke1, expires_ms });
         }
         effect
     }

@@ -180,11 +180,8 @@ pub struct PastAttempt {
     /// SHA-256 of its KE1.
     #[n(0)]
     pub ke1: Fixed<32>,
-    /// The generation that it was charged for.
-    #[n(1)]
-    pub generation: u64,
     /// When it would have closed by itself; no ticket for it lives as long.
-    #[n(2)]
+    #[n(1)]
     pub expires_ms: u64,
 }
 
@@ -268,7 +265,6 @@ impl SlotState {
         let generation = self.record.take()?.generation;
         self.record = kept.filter(|_| locked);
         self.success = None;
-        self.past.clear();
         self.destroyed = Some((generation, index));
         self.locked = locked;
         Some(generation)

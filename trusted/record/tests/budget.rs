@@ -140,7 +140,7 @@ fn a_request_that_comes_late_for_an_attempt_that_is_over_is_not_charged() {
 }
 
 #[test]
-fn inv1_an_old_ke1_under_a_new_generation_is_charged() {
+fn inv1_an_old_ke1_under_a_new_generation_is_never_answered_for_nothing() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
     let old = w.attempt(slot, 5);
@@ -149,6 +149,10 @@ fn inv1_an_old_ke1_under_a_new_generation_is_charged() {
     let authorised = Authorised::Device { device: Fixed([1; 32]), generation: 1, counter: 1 };
     assert!(matches!(w.finish(slot, &registration, authorised), Effect::Registered(_)));
     let row = w.state.slot(&slot).expect("slot").counters.row();
+    // Within its time it is late: nothing is evaluated. After it, it is an attempt like any other.
+    assert_eq!(why(w.attempt(slot, 5)), Failure::Closed);
+    assert_eq!(w.state.slot(&slot).expect("slot").counters.row(), row);
+    w.now += 11 * MINUTE;
     let new = w.attempt(slot, 5);
     assert_ne!(number(&old), number(&new));
     assert_eq!(w.state.slot(&slot).expect("slot").counters.row(), row + 1);

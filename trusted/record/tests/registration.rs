@@ -324,3 +324,25 @@ fn one_ticket_holder_piles_up_no_deadlines() {
     }
     assert!(w.state.deadlines() <= 4, "{}", w.state.deadlines());
 }
+
+#[test]
+fn a_request_for_a_record_that_its_owner_has_replaced_since_is_neither_answered_nor_charged() {
+    let (mut w, slot) = (World::new(), World::slot("alice"));
+    w.register(slot, 1);
+    let first = number(&w.attempt(slot, 1));
+    w.close(slot, first, 1, true);
+    let second = number(&w.attempt(slot, 2));
+    w.close(slot, second, 2, true);
+    // The owner, just recovered, stores another password.
+    let started = w.register_start(slot, 7);
+    let registration = World::registration(&started, 1);
+    let owner = Authorised::Fresh { generation: 1, attempt: second };
+    assert!(matches!(w.finish(slot, &registration, owner), Effect::Registered(_)));
+    // Copies of both requests were held up on their way.
+    for ke1 in [1, 2] {
+        let effect = w.attempt(slot, ke1);
+        assert!(!matches!(effect, Effect::Challenge { .. }), "answered for nothing: {effect:?}");
+    }
+    let counters = &w.state.slot(&slot).expect("a slot").counters;
+    assert_eq!(counters.row(), 0, "one password cost its owner two attempts");
+}

@@ -51,6 +51,8 @@ pub(crate) struct Batches {
     sent: Option<Batch>,
     next: Batch,
     count: u64,
+    /// When the batch that is on its way was sent.
+    sent_at_tick: u64,
 }
 
 impl Batches {
@@ -75,6 +77,11 @@ impl Batches {
     ) {
         self.next.ready = Some((number, generation));
         self.next.messages.extend(messages);
+    }
+
+    /// Whether the disk has owed a batch for so long.
+    pub(crate) fn owed_since(&self, tick: u64) -> bool {
+        self.sent.is_some() && self.sent_at_tick < tick
     }
 
     /// A frozen process promises nothing any more.
@@ -112,6 +119,7 @@ impl Replica {
         // it was. A crash after it, and before the messages below leave, leaves a promise that nobody heard.
         self.out.persist = Some(Persist { number: batch.number, ops });
         self.batches.sent = Some(batch);
+        self.batches.sent_at_tick = self.ticks;
         false
     }
 

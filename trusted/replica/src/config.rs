@@ -7,6 +7,8 @@ use crate::{NodeId, ReplicaId};
 
 /// Ticks without a leader before an election, at least; at most one less than twice as many.
 pub(crate) const ELECTION_TICKS: usize = 10;
+/// Ticks for which a leader's disk may owe it one batch.
+pub(crate) const DISK_TICKS: u64 = 20;
 /// Ticks between heartbeats.
 pub(crate) const HEARTBEAT_TICKS: usize = 2;
 /// Ticks between requests to join.

@@ -12,7 +12,7 @@ use raft::{ProgressState, RawNode, Ready, SnapshotStatus, StateRole};
 use crate::batch::Effect;
 use crate::chain::{self, EntryKind};
 use crate::codec::{self, Frame, PeerMessage};
-use crate::config::{HEARTBEAT_TICKS, SNAPSHOT_RETRY_TICKS};
+use crate::config::{DISK_TICKS, HEARTBEAT_TICKS, SNAPSHOT_RETRY_TICKS};
 use crate::guard::{self, Refusal, Verdict, View};
 use crate::holders::held_by;
 use crate::log::{Base, Log};
@@ -66,6 +66,7 @@ impl Replica {
             // A tick between a snapshot and its sync kills the library.
             return;
         }
+        self.leave_lead_without_disk();
         let ticks = self.ticks;
         if let Some(raft) = self.raft.as_mut() {
             raft.tick();
@@ -74,6 +75,19 @@ impl Replica {
         self.steady();
         self.give_up_lost_snapshots();
         self.commit_at_tick = self.commit_index();
+    }
+
+    /// A leader applies, and so answers, only what its own disk holds; its heartbeats need no disk. One whose disk
+    /// is full, broken or hung would lead for ever and serve nobody. Without the lead it says nothing that it would
+    /// have to keep, so it is not elected again before its disk is back.
+    fn leave_lead_without_disk(&mut self) {
+        let owed = self.batches.owed_since(self.ticks.saturating_sub(DISK_TICKS));
+        if let Some(raft) = self.raft.as_mut().filter(|r| owed && r.raft.state == StateRole::Leader)
+        {
+            let term = raft.raft.term;
+            raft.raft.become_follower(term, 0);
+            self.out.events.push(ReplicaEvent::DiskSilent);
+        }
     }
 
     /// The library waits for ever for a snapshot that was lost.

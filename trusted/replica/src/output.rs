@@ -177,6 +177,8 @@ impl Halt {
 /// For logs and metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReplicaEvent {
+    /// This leader's disk owes it a batch for too long: it leads no more.
+    DiskSilent,
     /// The role changed.
     Role(Role),
     /// Someone else leads.

@@ -396,3 +396,21 @@ fn a_host_that_acknowledges_what_it_never_got_stops_the_replica() {
     assert_eq!(sim.see(1).halted, Some(Halt::HostLied));
     assert_eq!(sim.role(1), Some(Role::Halted));
 }
+
+#[test]
+fn a_leader_whose_disk_takes_nothing_leaves_the_lead_to_somebody_who_can_serve() {
+    let mut sim = Sim::fleet(18, Weather::CALM);
+    sim.commit_one();
+    let leader = sim.leader().unwrap();
+    sim.stuck_disks.insert(leader);
+    sim.propose(leader).unwrap();
+    let ms = sim.until("another leads and serves", 10_000, |s| {
+        s.leader().is_some_and(|other| other != leader)
+    });
+    assert!(ms < 6_000, "{ms} ms until another led");
+    sim.commit_one();
+    // When its disk is back, so is the node.
+    sim.stuck_disks.clear();
+    sim.until("all vote", 20_000, Sim::all_vote);
+    sim.commit_one();
+}

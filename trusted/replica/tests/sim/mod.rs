@@ -67,6 +67,8 @@ pub struct Sim {
     pub groups: Vec<Vec<u8>>,
     /// Messages from this node to that one are kept back.
     pub held_links: BTreeSet<(u8, u8)>,
+    /// Disks that take nothing.
+    pub stuck_disks: BTreeSet<u8>,
     held: Vec<(ReplicaId, ReplicaId, Vec<u8>)>,
     /// (era, term) → leader.
     pub leaders: BTreeMap<(u64, u64), ReplicaId>,
@@ -140,6 +142,7 @@ impl Sim {
             nonce: 1,
             groups: Vec::new(),
             held_links: BTreeSet::new(),
+            stuck_disks: BTreeSet::new(),
             held: Vec::new(),
             leaders: BTreeMap::new(),
             history: Vec::new(),
@@ -274,7 +277,10 @@ impl Sim {
                 }
             }
             Happening::Written { process, write } => {
-                if let Some(n) = self.process(process) {
+                let stuck = self.process(process).is_some_and(|n| self.stuck_disks.contains(&n));
+                if stuck {
+                    self.schedule(TICK_MS, Happening::Written { process, write });
+                } else if let Some(n) = self.process(process) {
                     let number = write.number;
                     let node = self.at(n);
                     node.disk.write(&write);
