@@ -5,6 +5,7 @@ use strongroom_manifest::{Floors, Manifest, Verified};
 use strongroom_protocol::{
     Authorisation, BackupKey, Destination, DeviceKey, Outcome, OutgoingFrame, ProtocolError,
     Recovery, RecoveryFinish, Registration, RegistrationFinish, Started, Voucher, WaitReason,
+    owner::{Destroy, Owner, Status},
 };
 use strongroom_wire::response::Failure;
 
@@ -17,6 +18,8 @@ enum Stage {
     RegisterFinish(Box<RegistrationFinish>, OutgoingFrame),
     RecoverStart(Box<Recovery>, OutgoingFrame, bool),
     RecoverFinish(Box<RecoveryFinish>, OutgoingFrame, bool),
+    Status(Box<Status>, OutgoingFrame),
+    Destroy(Box<Destroy>, OutgoingFrame),
 }
 
 /// What a user learned from one answer.
@@ -24,12 +27,15 @@ enum Stage {
 pub enum Learned {
     /// More to send.
     More(Voucher),
-    /// A receipt: the record is stored.
-    Stored(Voucher),
+    /// A receipt: the record is stored, or will be at this time.
+    Stored(Voucher, u64),
+    /// An owner's command is carried out.
+    Done(Voucher),
     /// The backup key came back.
     Key(Voucher, BackupKey, usize),
-    /// A guess was answered: the KE1 that it answered is a new one for this user.
-    Guessed(Voucher, bool),
+    /// A guess was answered: the KE1 that it answered is a new one for this user. Whether it is right,
+    /// and the attempt's number.
+    Guessed(Voucher, bool, u64),
     /// The attempt brought nothing.
     Nothing(Voucher, Failure),
     /// Not now.
@@ -55,8 +61,25 @@ pub struct User {
     pub frame_number: u64,
     /// Whether a receipt was seen.
     pub stored: bool,
-    /// Wrong passwords whose attempts were answered since the last success.
+    /// Attempts that failed since the last success, as far as this user knows.
     pub wrong_since_success: usize,
+    /// Attempts since then that the user gave up, and that may be charged.
+    pub maybe_failed: usize,
+    /// Recoveries begun since the last registration, and those begun before: each of the latter may
+    /// be charged once more, because the same KE1 under another generation is another attempt.
+    pub begun: usize,
+    /// The latter.
+    pub begun_before: usize,
+    /// Whether a right finish was given up since: it may have arrived after all.
+    pub maybe_succeeded: bool,
+    /// Whether a registration was given up: it may have been stored after all.
+    pub maybe_stored: bool,
+    /// Whether somebody else did something to the slot.
+    pub touched: bool,
+    /// Frames sent without an answer.
+    pub unanswered: u32,
+    generation: u64,
+    counter: u64,
     /// Whether the record was destroyed by this user's own wrong passwords.
     pub locked: bool,
     /// Recoveries that brought the key back.
@@ -86,6 +109,45 @@ impl User {
             frame_number: 0,
             stored: false,
             wrong_since_success: 0,
+            maybe_failed: 0,
+            begun: 0,
+            begun_before: 0,
+            maybe_succeeded: false,
+            maybe_stored: false,
+            touched: false,
+            unanswered: 0,
+            generation: 0,
+            counter: 0,
+            locked: false,
+            recoveries: 0,
+        }
+    }
+
+    /// Somebody else who asks for the same slot, with wrong passwords and a device of its own.
+    ///
+    /// # Panics
+    /// If a password cannot be prepared: a defect of the simulator.
+    pub fn thief(victim: &Self, seed: [u8; 32]) -> Self {
+        let password = |text: &str| Password::prepare(text).expect("password");
+        Self {
+            destination: victim.destination.clone(),
+            backup_key: BackupKey::from_bytes(seed),
+            password: password("the thief's own password"),
+            wrong: password("a guess"),
+            device: DeviceKey::from_seed(&seed),
+            stage: Stage::Idle,
+            frame_number: 0,
+            stored: false,
+            wrong_since_success: 0,
+            maybe_failed: 0,
+            begun: 0,
+            begun_before: 0,
+            maybe_succeeded: false,
+            maybe_stored: false,
+            touched: true,
+            unanswered: 0,
+            generation: 0,
+            counter: 0,
             locked: false,
             recoveries: 0,
         }
@@ -98,13 +160,43 @@ impl User {
             Stage::RegisterStart(_, frame)
             | Stage::RegisterFinish(_, frame)
             | Stage::RecoverStart(_, frame, _)
-            | Stage::RecoverFinish(_, frame, _) => Some(frame),
+            | Stage::RecoverFinish(_, frame, _)
+            | Stage::Status(_, frame)
+            | Stage::Destroy(_, frame) => Some(frame),
         }
     }
 
     fn begin(&mut self, stage: Stage) {
         self.stage = stage;
         self.frame_number += 1;
+        self.unanswered = 0;
+    }
+
+    fn owner(&mut self) -> (DeviceKey, u64, u64) {
+        self.counter += 1;
+        (self.device.clone(), self.generation, self.counter)
+    }
+
+    /// Asks how the slot stands.
+    ///
+    /// # Panics
+    /// If the protocol refuses its own inputs.
+    pub fn ask_status(&mut self, seed: [u8; 32]) {
+        let (key, generation, counter) = self.owner();
+        let owner = Owner { key: &key, generation, counter };
+        let (ask, frame) = Status::ask(&self.destination, &owner, seed).expect("status");
+        self.begin(Stage::Status(Box::new(ask), frame));
+    }
+
+    /// Begins to destroy the record.
+    ///
+    /// # Panics
+    /// If the protocol refuses its own inputs.
+    pub fn destroy(&mut self, seed: [u8; 32]) {
+        let (key, generation, counter) = self.owner();
+        let owner = Owner { key: &key, generation, counter };
+        let (ask, frame) = Destroy::ask(&self.destination, &owner, seed).expect("destroy");
+        self.begin(Stage::Destroy(Box::new(ask), frame));
     }
 
     /// Begins to enroll.
@@ -128,6 +220,7 @@ impl User {
     /// # Panics
     /// If the protocol refuses its own inputs.
     pub fn recover(&mut self, right: bool, seed: [u8; 32]) {
+        self.begun += 1;
         let password = if right { &self.password } else { &self.wrong };
         let (recovery, frame) =
             Recovery::start(&self.destination, password, self.device.public(), false, seed)
@@ -137,6 +230,15 @@ impl User {
 
     /// Gives up on what is under way; what it cost stays.
     pub fn abandon(&mut self) {
+        match &self.stage {
+            Stage::RecoverStart(..) => self.maybe_failed += 1,
+            Stage::RecoverFinish(_, _, right) => {
+                self.maybe_failed += usize::from(*right);
+                self.maybe_succeeded |= right;
+            }
+            Stage::RegisterFinish(..) => self.maybe_stored = true,
+            _ => {}
+        }
         self.begin(Stage::Idle);
     }
 
@@ -151,10 +253,25 @@ impl User {
             Stage::RegisterFinish(finish, frame) => match finish.on_finished(answer) {
                 Ok(registered) => {
                     self.stored = true;
-                    Learned::Stored(registered.by)
+                    self.generation = registered.receipt.generation;
+                    Learned::Stored(registered.by, registered.receipt.effective_ms)
                 }
                 Err(error) => {
                     self.stage = Stage::RegisterFinish(finish, frame);
+                    Learned::Refused(error)
+                }
+            },
+            Stage::Status(ask, frame) => match ask.on_answer(answer) {
+                Ok((_, by)) => Learned::Done(by),
+                Err(error) => {
+                    self.stage = Stage::Status(ask, frame);
+                    Learned::Refused(error)
+                }
+            },
+            Stage::Destroy(ask, frame) => match ask.on_answer(answer) {
+                Ok((_, by)) => Learned::Done(by),
+                Err(error) => {
+                    self.stage = Stage::Destroy(ask, frame);
                     Learned::Refused(error)
                 }
             },
@@ -173,7 +290,17 @@ impl User {
             Err(error) => return Learned::Refused(error),
         };
         let by = offer.by().clone();
-        match offer.finish(&Authorisation::None) {
+        self.begun_before += core::mem::take(&mut self.begun);
+        // A device that owns what is there says so. What is there is one generation older.
+        let owned = offer.occupied() && (self.stored || self.maybe_stored);
+        let generation = offer.generation().saturating_sub(1);
+        let (key, _, counter) = self.owner();
+        let authorisation = if owned {
+            Authorisation::Device { key: &key, generation, counter }
+        } else {
+            Authorisation::None
+        };
+        match offer.finish(&authorisation) {
             Ok((finish, frame)) => {
                 self.begin(Stage::RegisterFinish(Box::new(finish), frame));
                 Learned::More(by)
@@ -191,8 +318,9 @@ impl User {
     ) -> Learned {
         match recovery.on_started(answer) {
             Ok(Started::Charged(charged)) => {
+                let attempt = charged.next.attempt();
                 self.begin(Stage::RecoverFinish(Box::new(charged.next), charged.frame, right));
-                Learned::Guessed(charged.by, right)
+                Learned::Guessed(charged.by, right, attempt)
             }
             Ok(Started::Wait { reason, budget, by }) => Learned::Wait(by, reason, budget.next_ms),
             Ok(Started::Failed(failed)) => Learned::Nothing(failed.by, failed.why),

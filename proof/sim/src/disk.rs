@@ -92,6 +92,7 @@ impl Image {
 pub struct Disk {
     today: Image,
     history: Vec<Image>,
+    applied: usize,
 }
 
 /// States that a host keeps for later.
@@ -107,8 +108,12 @@ impl Disk {
     pub fn apply(&mut self, ops: &[PersistOp]) {
         // A host that keeps everything keeps this too; a sample is enough to be nasty with.
         if self.history.len() >= HISTORY {
-            self.history.remove(1);
+            // The newer half is the latest states; the older half is taken from all that came before.
+            let half = HISTORY / 2;
+            let keeps = self.applied.is_multiple_of(16);
+            self.history.remove(if keeps { 1 + self.applied / 16 % (half - 1) } else { half });
         }
+        self.applied += 1;
         self.history.push(self.today.clone());
         self.today.apply(ops);
     }

@@ -1,11 +1,14 @@
 //! A fleet of simulated nodes: keys, manifest, tickets, start statements.
 
-use crate::hardware::{EPOCH_MS, FleetSecrets, NodeHardware};
+use crate::{
+    Plan,
+    hardware::{EPOCH_MS, FleetSecrets, NodeHardware},
+};
 use chacha20::{ChaCha20Rng, rand_core::Rng as _};
 use ed25519_dalek::{Signer as _, SigningKey};
 use std::{cell::RefCell, rc::Rc};
 use strongroom_manifest::{
-    Custodians, Fleet, Hex, Keyset, Manifest, Node, Policy, Protection, Role, SlotRange, TicketKey,
+    Custodians, Fleet, Hex, Keyset, Manifest, Node, Protection, Role, SlotRange, TicketKey,
     Verified, to_canonical_json,
 };
 use strongroom_session::{FleetPublic, FleetSecret, Scope, seal_ticket};
@@ -42,21 +45,23 @@ fn draw(rng: &mut ChaCha20Rng) -> [u8; 32] {
 }
 
 impl Ceremony {
-    /// A fleet of `count` nodes under a policy.
+    /// The fleet of a plan.
     ///
     /// # Panics
     /// If the manifest that it makes breaks a rule: a defect of the simulator.
-    pub fn new(rng: &mut ChaCha20Rng, count: u8, policy: Policy) -> Self {
+    pub fn new(rng: &mut ChaCha20Rng, plan: &Plan) -> Self {
         let hardware = |rng: &mut ChaCha20Rng| {
             Rc::new(NodeHardware {
                 identity: draw(rng),
                 link: draw(rng),
                 sealing_root: draw(rng),
                 cell: RefCell::default(),
+                cells: RefCell::default(),
+                illness: RefCell::default(),
                 skew_ms: RefCell::default(),
             })
         };
-        let nodes: Vec<_> = (0..count).map(|_| hardware(rng)).collect();
+        let nodes: Vec<_> = (0..plan.nodes).map(|_| hardware(rng)).collect();
         let (server_private, server_key) =
             strongroom_opaque::generate_server_key(draw(rng)).expect("server key");
         let mut oprf_seed = [0; 64];
@@ -84,14 +89,14 @@ impl Ceremony {
                 measurement: String::new(),
                 nodes: (1..).zip(&nodes).map(|(id, hardware)| node(id, hardware)).collect(),
                 protection: Protection::Software,
-                rollback_tolerance: 0,
+                rollback_tolerance: plan.tolerance,
                 slots: SlotRange::ALL,
             }]
             .to_vec(),
             namespace: "sim.encrypted_backups.fleet_keys.v1".to_owned(),
             not_after_ms: EPOCH_MS + 10 * 365 * 86_400_000,
             not_before_ms: EPOCH_MS - 86_400_000,
-            policy,
+            policy: plan.policy.clone(),
             ticket_keys: [TicketKey {
                 app: APP.to_owned(),
                 key: Hex(ticket_key.verifying_key().to_bytes()),

@@ -29,8 +29,57 @@ pub struct NodeHardware {
     pub sealing_root: [u8; 32],
     /// The overwritable cell.
     pub cell: RefCell<Vec<u8>>,
+    /// What was in it before: this cell's host copies it.
+    pub cells: RefCell<Vec<Vec<u8>>>,
+    /// Whether it answers.
+    pub illness: RefCell<Illness>,
     /// How far the host has put this node's wall clock from the truth.
     pub skew_ms: RefCell<i64>,
+}
+
+/// Hardware that does not answer every call, for a while.
+#[derive(Debug, Default)]
+pub struct Illness {
+    /// Until then.
+    pub until_ms: u64,
+    /// So many calls in eight fail.
+    pub failing: u8,
+    /// Calls since it began.
+    pub calls: u8,
+}
+
+/// Former contents of a cell that a host keeps.
+const CELLS: usize = 16;
+
+impl NodeHardware {
+    /// Whether some calls fail now.
+    pub fn is_sick(&self, now_ms: u64) -> bool {
+        now_ms < self.illness.borrow().until_ms
+    }
+
+    /// All calls are answered again.
+    pub fn heal(&self) {
+        *self.illness.borrow_mut() = Illness::default();
+    }
+
+    /// Puts a former content back, this share of the way through its history, in 256ths.
+    pub fn put_cell_back(&self, share: u8) {
+        let cells = self.cells.borrow();
+        if let Some(old) = cells.get(cells.len() * usize::from(share) / 256) {
+            self.cell.borrow_mut().clone_from(old);
+        }
+    }
+
+    fn answers(&self, now_ms: u64) -> Result<(), HardwareError> {
+        let mut illness = self.illness.borrow_mut();
+        if now_ms >= illness.until_ms {
+            return Ok(());
+        }
+        // Any order that is not that of the calls will do.
+        illness.calls = illness.calls.wrapping_mul(5).wrapping_add(3);
+        let fails = illness.calls >> 5 < illness.failing;
+        if fails { Err(HardwareError::Unavailable) } else { Ok(()) }
+    }
 }
 
 /// The fleet's secrets, on every node.
@@ -67,10 +116,15 @@ impl SimHardware {
     ) -> Self {
         Self { node, fleet, clock, rng: ChaCha20Rng::from_seed(seed) }
     }
+
+    fn answers(&self) -> Result<(), HardwareError> {
+        self.node.answers(self.clock.borrow().now_ms)
+    }
 }
 
 impl Keys for SimHardware {
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], HardwareError> {
+        self.answers()?;
         Ok(SigningKey::from_bytes(&self.node.identity).sign(message).to_bytes())
     }
 
@@ -79,14 +133,17 @@ impl Keys for SimHardware {
     }
 
     fn link_secret(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        self.answers()?;
         Ok(Zeroizing::new(self.node.link))
     }
 
     fn sealing_root(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        self.answers()?;
         Ok(Zeroizing::new(self.node.sealing_root))
     }
 
     fn hpke_seed(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        self.answers()?;
         Ok(Zeroizing::new(self.fleet.hpke_seed))
     }
 
@@ -95,6 +152,7 @@ impl Keys for SimHardware {
         keyset: u32,
         credential_identifier: &[u8; 72],
     ) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        self.answers()?;
         if keyset != 1 {
             return Err(HardwareError::NoKey);
         }
@@ -108,6 +166,7 @@ impl Keys for SimHardware {
     }
 
     fn server_private(&self, keyset: u32) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        self.answers()?;
         if keyset == 1 {
             Ok(Zeroizing::new(self.fleet.server_private))
         } else {
@@ -116,17 +175,25 @@ impl Keys for SimHardware {
     }
 
     fn fake_key(&self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        self.answers()?;
         Ok(Zeroizing::new(self.fleet.fake_key))
     }
 }
 
 impl Cell for SimHardware {
     fn read(&self) -> Result<Zeroizing<Vec<u8>>, HardwareError> {
+        self.answers()?;
         Ok(Zeroizing::new(self.node.cell.borrow().clone()))
     }
 
     fn overwrite(&mut self, bytes: &[u8]) -> Result<(), HardwareError> {
-        *self.node.cell.borrow_mut() = bytes.to_vec();
+        self.answers()?;
+        let before = self.node.cell.replace(bytes.to_vec());
+        let mut cells = self.node.cells.borrow_mut();
+        if cells.len() >= CELLS {
+            cells.remove(0);
+        }
+        cells.push(before);
         Ok(())
     }
 }
@@ -143,6 +210,7 @@ impl Counter for SimHardware {
 
 impl Entropy for SimHardware {
     fn seed(&mut self) -> Result<Zeroizing<[u8; 32]>, HardwareError> {
+        self.answers()?;
         let mut seed = Zeroizing::new([0; 32]);
         self.rng.fill_bytes(seed.as_mut_slice());
         Ok(seed)

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod acts;
 pub mod client;
 pub mod disk;
 pub mod fleet;

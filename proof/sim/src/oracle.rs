@@ -13,13 +13,28 @@ pub struct Broken {
     pub story: String,
 }
 
+/// Guesses at one user's slot that were answered, to whomever.
+#[derive(Debug, Default)]
+struct Answered {
+    /// Since the last success.
+    row: u32,
+    /// Never followed by a success.
+    failures: u32,
+    /// Where the log has the last success.
+    success_index: u64,
+    /// Right finishes sent since, of which nothing was heard.
+    unseen: u32,
+    /// Where the log has the first attempt that was not called the first.
+    second: Option<u64>,
+    /// Registrations over a record that were sent.
+    registrations: u32,
+}
+
 /// What the oracle knows.
 #[derive(Debug, Default)]
 pub struct Oracle {
-    /// By user: guesses answered since the last success.
-    row: BTreeMap<usize, u32>,
-    /// By user: guesses answered and never followed by a success.
-    failures: BTreeMap<usize, u32>,
+    /// By user.
+    answered_guesses: BTreeMap<usize, Answered>,
     /// By log index: who was answered from it, and vault time there.
     answered: BTreeMap<u64, ((usize, u64), u64)>,
     /// By node: the highest index that its disk ever held.
@@ -45,14 +60,27 @@ impl Oracle {
         }
     }
 
-    /// INV-1: the guesses answered to one user stay within row and year.
-    pub fn inv1_guess_answered(&mut self, user: usize, policy: &Policy) {
-        let row = self.row.entry(user).or_default();
-        *row += 1;
-        let failures = self.failures.entry(user).or_default();
-        *failures += 1;
-        let (row, failures) = (*row, *failures);
-        if row > u32::from(policy.row) || failures > u32::from(policy.year) {
+    /// INV-1: the guesses answered to whoever asked for one user's slot stay within row and year.
+    pub fn inv1_guess_answered(&mut self, user: usize, index: u64, attempt: u64, policy: &Policy) {
+        let answered = self.answered_guesses.entry(user).or_default();
+        // Attempts are numbered upwards: what an empty slot answers is always called the first, tells
+        // nothing of any record, and is no guess.
+        if attempt == 1 && answered.second.is_some_and(|at| at < index) {
+            return;
+        }
+        if attempt > 1 {
+            answered.second = Some(answered.second.map_or(index, |at| at.min(index)));
+        }
+        answered.failures += 1;
+        // Answers come late: what was charged before the last success is not of this row.
+        if index > answered.success_index {
+            answered.row += 1;
+        }
+        let granted = answered.registrations.min(u32::from(policy.grants));
+        let rows = 1 + granted + answered.unseen;
+        let (row, failures) = (answered.row, answered.failures);
+        if row > rows * u32::from(policy.row) || failures > u32::from(policy.year) + answered.unseen
+        {
             self.fail(
                 "INV-1",
                 format!("user {user}: {row} guesses answered in a row, {failures} in a year"),
@@ -61,11 +89,22 @@ impl Oracle {
     }
 
     /// The user proved the password: the row begins anew and that attempt is no failure.
-    pub fn inv1_success(&mut self, user: usize) {
-        self.row.insert(user, 0);
-        if let Some(failures) = self.failures.get_mut(&user) {
-            *failures = failures.saturating_sub(1);
-        }
+    pub fn inv1_success(&mut self, user: usize, index: u64) {
+        let answered = self.answered_guesses.entry(user).or_default();
+        answered.row = 0;
+        answered.unseen = 0;
+        answered.success_index = answered.success_index.max(index);
+        answered.failures = answered.failures.saturating_sub(1);
+    }
+
+    /// A right finish is under way: it may succeed long before anybody hears of it.
+    pub fn inv1_may_succeed(&mut self, user: usize) {
+        self.answered_guesses.entry(user).or_default().unseen += 1;
+    }
+
+    /// Somebody asks to store another record: that may begin a new row, twice in thirty days.
+    pub fn inv1_may_grant(&mut self, user: usize) {
+        self.answered_guesses.entry(user).or_default().registrations += 1;
     }
 
     /// A node's disk holds the log up to here.

@@ -33,9 +33,16 @@ pub struct Plan {
     pub kill_leaders_every_ms: u64,
     /// Users in a hundred who type only wrong passwords until the record is gone.
     pub forgetful: u64,
+    /// Nodes beyond a majority that must hold an entry before its answer leaves.
+    pub tolerance: u8,
+    /// Thousands of users who want little.
+    pub crowd: bool,
     /// The budget.
     pub policy: Policy,
 }
+
+/// One seed in so many has thousands of users.
+const CROWDS: u64 = 512;
 
 /// Numbers from a seed.
 pub struct Dice(pub ChaCha20Rng);
@@ -70,10 +77,14 @@ impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed, 1);
+        let crowd = seed % CROWDS == CROWDS - 1;
+        let users = if crowd { 1_000 + dice.below(2_000) } else { 3 + dice.below(6) };
         Self {
             seed,
-            nodes: 7,
-            users: usize::try_from(4 + dice.below(8)).unwrap_or(4),
+            nodes: 7 + u8::try_from(dice.below(5).saturating_sub(2)).unwrap_or(0),
+            users: usize::try_from(users).unwrap_or(4),
+            tolerance: u8::from(dice.chance(300)),
+            crowd,
             faults_ms: 20_000 + dice.below(40_000),
             fault_every_ms: 500 + dice.below(3_000),
             loss: dice.below(60),
@@ -95,7 +106,10 @@ impl Plan {
     /// A run without faults.
     pub fn calm(seed: u64, users: usize) -> Self {
         Self {
+            nodes: 7,
             users,
+            tolerance: 0,
+            crowd: false,
             faults_ms: 0,
             loss: 0,
             repeat: 0,

@@ -1,6 +1,7 @@
 //! The world: one queue of events, everything else follows.
 
-mod faults;
+mod adversary;
+mod custodians;
 mod hosts;
 mod probe;
 mod users;
@@ -14,13 +15,14 @@ use crate::{
     plan::{Dice, Plan},
     record::Recorder,
 };
+use adversary::Foe;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
 };
 use strongroom_vault::Vault;
-use strongroom_wire::process::{Health, PersistOp};
+use strongroom_wire::process::{Health, PersistOp, ToVault};
 
 /// Consensus ticks, in milliseconds.
 pub(crate) const TICK_MS: u64 = 20;
@@ -37,16 +39,43 @@ pub(crate) enum Event {
     Answer { user: usize, frame_number: u64, reply: Vec<u8>, held: Vec<u64>, forged: bool },
     Wake { user: usize },
     Timeout { user: usize, frame_number: u64 },
-    Fault,
+    Fault { extra: bool },
     Watch,
 }
 
+/// To which of a node's two processes its host hands what arrives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The one in the node's own place.
+    #[default]
+    Own,
+    /// The one beside it.
+    Twin,
+    /// Both.
+    Both,
+    /// One of them, frame by frame.
+    Either,
+}
+
+/// A place where one process of a node runs. The first half of all places are the nodes' own; the
+/// place of the same node in the second half holds a process that the host runs beside it.
+#[derive(Default)]
 pub(crate) struct Node {
     pub(crate) vault: Option<Vault<SimHardware>>,
+    /// Its name: no two processes of a run have the same.
     pub(crate) process: u64,
+    /// Stopped by a signal: it says nothing, and what is sent to it waits in its pipe.
+    pub(crate) stopped: bool,
+    pub(crate) piled: VecDeque<ToVault>,
+    /// To whom the host hands what arrives, while two processes of this node run.
+    pub(crate) route: Route,
     pub(crate) disk: Disk,
     /// Booted from a disk that is not today's and not yet given a snapshot by the fleet.
     pub(crate) doubtful: bool,
+    /// Another process wrote the cell that this one uses: this many writes of salts put it right.
+    pub(crate) taint: u8,
+    /// For how long it has asked a fleet with a leader for a seat.
+    pub(crate) waiting_ms: u64,
     pub(crate) health: Option<Health>,
     /// Requests under way at this host: whose they are.
     pub(crate) requests: BTreeMap<u64, (usize, u64)>,
@@ -116,7 +145,12 @@ pub struct World {
     pub(crate) cut: BTreeSet<(u8, u8)>,
     /// Frames and requests that hosts kept, to deliver again.
     pub(crate) kept: VecDeque<(u8, usize, Vec<u8>)>,
-    pub(crate) ready_ms: u64,
+    /// When a majority was seated, or somebody led, last.
+    pub(crate) closed_ms: u64,
+    /// For how long nobody led where somebody could.
+    pub(crate) leaderless_ms: u64,
+    pub(crate) foe: Foe,
+    pub(crate) processes: u64,
     pub(crate) report: Report,
     digest: [u8; 32],
     trace: bool,
@@ -138,18 +172,10 @@ impl World {
     /// The same before its genesis.
     pub(crate) fn unborn(plan: Plan) -> Self {
         let mut dice = Dice::new(plan.seed, 2);
-        let ceremony = Ceremony::new(&mut dice.0, plan.nodes, plan.policy.clone());
+        let foe = Foe::new(&plan);
+        let ceremony = Ceremony::new(&mut dice.0, &plan);
         let clock = Rc::new(RefCell::new(WorldClock { now_ms: 1 }));
-        let nodes = (0..plan.nodes).map(|_| Node {
-            vault: None,
-            process: 0,
-            disk: Disk::default(),
-            doubtful: false,
-            health: None,
-            requests: BTreeMap::new(),
-            next_request: 0,
-            unsynced: VecDeque::new(),
-        });
+        let nodes = (0..2 * usize::from(plan.nodes)).map(|_| Node::default());
         let mut oracle = Oracle::default();
         let users: Vec<User> = (0..plan.users)
             .map(|n| User::new(&ceremony.manifest, n, EPOCH_MS, dice.bytes()))
@@ -173,7 +199,10 @@ impl World {
             sequence: 0,
             cut: BTreeSet::new(),
             kept: VecDeque::new(),
-            ready_ms: 0,
+            closed_ms: 0,
+            leaderless_ms: 0,
+            foe,
+            processes: 0,
             report,
             digest: [0; 32],
             trace: std::env::var_os("STRONGROOM_SIM_TRACE").is_some(),
@@ -193,8 +222,13 @@ impl World {
         self.queue.insert(at, event);
     }
 
+    /// How many nodes the fleet has.
+    pub(crate) fn count(&self) -> usize {
+        usize::from(self.plan.nodes)
+    }
+
     pub(crate) fn majority(&self) -> usize {
-        self.nodes.len() / 2 + 1
+        self.count() / 2 + 1
     }
 
     pub(crate) fn say(&self, text: impl FnOnce() -> String) {
@@ -204,13 +238,13 @@ impl World {
     }
 
     pub(crate) fn genesis(&mut self) {
-        for node in 0..self.nodes.len() {
+        for node in 0..self.count() {
             self.boot(node);
         }
         self.ceremony_with(&|_| true);
         let faulty = self.plan.faults_ms > 0;
         if faulty {
-            self.at(1_000, Event::Fault);
+            self.at(1_000, Event::Fault { extra: false });
         }
         self.at(1_000, Event::Watch);
         for user in 0..self.users.len() {
@@ -245,13 +279,21 @@ impl World {
             if !self.oracle.broken.is_empty() || at > end {
                 break;
             }
-            if calmed && self.scripts.iter().all(users::Script::is_done) {
+            if calmed && self.all_done() {
                 break;
             }
         }
     }
 
+    fn all_done(&self) -> bool {
+        self.scripts.iter().all(users::Script::is_done) && self.all_seated()
+    }
+
     fn finish(mut self) -> Report {
+        if self.oracle.broken.is_empty() {
+            let story = format!("{} of {} nodes have their seats", self.seated(), self.count());
+            self.oracle.inv8_kept(self.all_seated(), story);
+        }
         for user in 0..self.users.len() {
             let done = self.scripts[user].is_done();
             let story = format!(
@@ -291,11 +333,10 @@ impl World {
             }
             Event::Wake { user } => self.wake(user),
             Event::Timeout { user, frame_number } => {
-                if self.users[user].frame_number == frame_number {
-                    self.send(user);
-                }
+                self.timeout(user, frame_number);
             }
-            Event::Fault => self.fault(),
+            Event::Fault { extra: false } => self.fault(),
+            Event::Fault { extra: true } => self.take_turn(),
             Event::Watch => self.watch(),
         }
     }
@@ -310,7 +351,7 @@ impl World {
             Event::Answer { reply, .. } => (4, reply),
             Event::Wake { .. } => (5, &[]),
             Event::Timeout { .. } => (6, &[]),
-            Event::Fault => (7, &[]),
+            Event::Fault { .. } => (7, &[]),
             Event::Watch => (8, &[]),
         };
         self.digest = strongroom_wire::Framed::new("strongroom/sim/v1")

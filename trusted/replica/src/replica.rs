@@ -289,6 +289,13 @@ impl Replica {
         seats.iter().copied().filter_map(ReplicaId::from_u64).collect()
     }
 
+    /// Voters that a change under way still asks, sorted; none outside of one.
+    pub fn outgoing(&self) -> Vec<ReplicaId> {
+        let seats =
+            self.raft.as_ref().map(|r| r.store().seats.outgoing.as_slice()).unwrap_or_default();
+        seats.iter().copied().filter_map(ReplicaId::from_u64).collect()
+    }
+
     /// Learners of the applied configuration, sorted.
     pub fn learners(&self) -> Vec<ReplicaId> {
         let seats =

@@ -1,64 +1,81 @@
 //! Hosts: processes, disks, and the network between them.
 
-use super::{Event, TICK_MS, World};
-use crate::{disk::Restore, fleet::FLEET, hardware::SimHardware, record::Recorded};
+use super::{Event, Route, TICK_MS, World, adversary::GENESIS_MS};
+use crate::{acts::Act, disk::Restore, fleet::FLEET, hardware::SimHardware, record::Recorded};
 use std::rc::Rc;
 use strongroom_vault::{Setup, Vault};
 use strongroom_wire::{
     codec::{self, Blob},
-    process::{PersistOp, ToHost, ToVault},
+    process::{Health, PersistOp, ToHost, ToVault},
     relay::reply_from_bytes,
     start::SignedPosition,
 };
 
 /// Frames that hosts keep for a later replay.
-const KEPT: usize = 256;
+pub(crate) const KEPT: usize = 256;
+/// Messages that wait in the pipe of a stopped process; more are lost.
+const PIPE: usize = 512;
 
 impl World {
     /// A new process of a node, on whatever its disk holds.
     pub(crate) fn boot(&mut self, node: usize) {
         let seed = self.dice.bytes();
         let hardware = SimHardware::new(
-            Rc::clone(&self.ceremony.nodes[node]),
+            Rc::clone(&self.ceremony.nodes[self.node_of(node)]),
             Rc::clone(&self.ceremony.secrets),
             Rc::clone(&self.clock),
             seed,
         );
         let setup = Setup {
-            node: id(node),
+            node: self.number(node),
             fleet: FLEET.to_owned(),
             manifest: self.ceremony.manifest.clone(),
             tick_ms: TICK_MS,
         };
-        let vault = Vault::new(setup, hardware).expect("a vault of this ceremony");
+        let vault = match Vault::new(setup, hardware) {
+            Ok(vault) => vault,
+            Err(error) => {
+                // Hardware that does not answer, and nothing else, keeps a process from starting.
+                let sick = self.ceremony.nodes[self.node_of(node)].is_sick(self.now());
+                assert!(sick, "a vault of this ceremony: {error}");
+                return self.say(|| format!("{} does not start: {error}", self.name(node)));
+            }
+        };
+        self.processes += 1;
+        let process = self.processes;
         let slot = &mut self.nodes[node];
-        slot.process += 1;
+        slot.process = process;
         slot.vault = Some(vault);
         slot.health = None;
+        slot.stopped = false;
+        slot.piled.clear();
+        slot.unsynced.clear();
         slot.requests.clear();
-        let process = slot.process;
         self.record(node, || Recorded::Boot(seed));
         for load in self.nodes[node].disk.today().load() {
             self.input(node, load);
         }
         self.at(1, Event::Tick { node, process });
-        self.say(|| format!("node {} boots as process {process}", id(node)));
+        self.say(|| format!("{} boots as process {process}", self.name(node)));
     }
 
     /// Kills a node's process. What was not durable is gone.
     pub(crate) fn crash(&mut self, node: usize) {
         if self.nodes[node].vault.take().is_some() {
-            self.nodes[node].process += 1;
-            self.nodes[node].health = None;
+            let place = &mut self.nodes[node];
+            place.process = 0;
+            place.health = None;
+            place.stopped = false;
+            place.piled.clear();
             self.report.crashes += 1;
-            self.say(|| format!("node {} is killed", id(node)));
+            self.say(|| format!("{} is killed", self.name(node)));
         }
     }
 
     /// Boots a node on a disk of the host's choice.
     pub(crate) fn restart(&mut self, node: usize, restore: Restore) {
         self.crash(node);
-        self.say(|| format!("node {} comes back on {restore:?}", id(node)));
+        self.say(|| format!("{} comes back on {restore:?}", self.name(node)));
         self.nodes[node].disk.restore(restore);
         if restore != Restore::Today {
             self.nodes[node].doubtful = true;
@@ -69,9 +86,8 @@ impl World {
     /// Custodians collect positions from every process that `chosen` allows, and start an era.
     pub(crate) fn ceremony_with(&mut self, chosen: &dyn Fn(usize) -> bool) {
         let mut positions = Vec::new();
-        let nodes: Vec<usize> = (0..self.nodes.len())
-            .filter(|n| chosen(*n) && self.nodes[*n].vault.is_some())
-            .collect();
+        let nodes: Vec<usize> =
+            (0..self.count()).filter(|n| chosen(*n) && self.nodes[*n].vault.is_some()).collect();
         for node in &nodes {
             self.record(*node, || Recorded::Input(ToVault::Position {}));
             let Some(vault) = self.nodes[*node].vault.as_mut() else {
@@ -93,12 +109,45 @@ impl World {
             return;
         }
         let start = Blob(codec::encode(&self.ceremony.start(positions)));
-        for node in 0..self.nodes.len() {
-            self.input(node, ToVault::Start { bytes: start.clone() });
+        for place in 0..self.nodes.len() {
+            self.input(place, ToVault::Start { bytes: start.clone() });
         }
     }
 
+    /// The node whose process runs at a place.
+    pub(crate) fn node_of(&self, place: usize) -> usize {
+        place % self.count()
+    }
+
+    /// The other place of the same node.
+    pub(crate) fn beside(&self, place: usize) -> usize {
+        (place + self.count()) % self.nodes.len()
+    }
+
+    /// The number of the node whose process runs at a place.
+    pub(crate) fn number(&self, place: usize) -> u8 {
+        id(self.node_of(place))
+    }
+
+    /// What a story calls a place.
+    pub(crate) fn name(&self, place: usize) -> String {
+        let twin = if place < self.count() { "" } else { "'s twin" };
+        format!("node {}{twin}", self.number(place))
+    }
+
+    /// Where a process runs now: its host may have moved it to its node's other place.
+    fn place_of(&self, place: usize, process: u64) -> Option<usize> {
+        [place, self.beside(place)].into_iter().find(|at| self.nodes[*at].process == process)
+    }
+
     pub(crate) fn input(&mut self, node: usize, input: ToVault) {
+        let place = &mut self.nodes[node];
+        if place.stopped {
+            if place.piled.len() < PIPE {
+                place.piled.push_back(input);
+            }
+            return;
+        }
         self.record(node, || Recorded::Input(input.clone()));
         let Some(vault) = self.nodes[node].vault.as_mut() else {
             return;
@@ -109,8 +158,11 @@ impl World {
     }
 
     pub(crate) fn tick(&mut self, node: usize, process: u64) {
-        if self.nodes[node].process != process {
+        let Some(node) = self.place_of(node, process) else {
             return;
+        };
+        if self.nodes[node].stopped {
+            return self.at(TICK_MS / 2, Event::Tick { node, process });
         }
         self.record(node, || Recorded::Tick);
         let Some(vault) = self.nodes[node].vault.as_mut() else {
@@ -124,54 +176,60 @@ impl World {
     fn outputs(&mut self, node: usize, outputs: Vec<ToHost>) {
         for output in outputs {
             match output {
-                ToHost::Peer { to, bytes } => self.carry(id(node), usize::from(to) - 1, bytes.0),
+                ToHost::Peer { to, bytes } => {
+                    self.carry(self.number(node), usize::from(to) - 1, bytes.0);
+                }
                 ToHost::Reply { id, reply } => self.reply(node, id, reply.0),
                 ToHost::Persist { number, ops } => self.persist(node, number, ops),
-                ToHost::Health { health } => {
-                    if matches!(health.role.as_str(), "follower" | "leader") {
-                        self.nodes[node].doubtful = false;
-                    }
-                    self.nodes[node].health = Some(health);
-                }
+                ToHost::Health { health } => self.hear_health(node, health),
                 ToHost::Halted { reason, .. } => {
-                    self.say(|| format!("node {} halts: {reason}", node + 1));
+                    self.say(|| format!("{} halts: {reason}", self.name(node)));
                     self.report.halts += 1;
                     self.crash(node);
                     return;
                 }
-                ToHost::Event { text } => self.say(|| format!("node {}: {text}", node + 1)),
+                ToHost::Event { text } => {
+                    // Roles, seats, links: moments that an adversary looks for.
+                    self.heat(120);
+                    self.say(|| format!("{}: {text}", self.name(node)));
+                }
                 ToHost::Refused { reason } => {
-                    self.say(|| format!("node {} refuses: {reason}", node + 1));
+                    self.say(|| format!("{} refuses: {reason}", self.name(node)));
                 }
                 ToHost::Position { .. } => {}
             }
         }
     }
 
-    /// The network loses, delays and repeats; hosts keep a copy.
-    fn carry(&mut self, from: u8, to: usize, bytes: Vec<u8>) {
-        self.oracle.inv10_secret_in("a frame between vaults", &bytes);
-        if self.faulty() {
-            if self.dice.chance(20) {
-                self.kept.push_back((from, to, bytes.clone()));
-                if self.kept.len() > KEPT {
-                    self.kept.pop_front();
-                }
-            }
-            if self.cut.contains(&(from, id(to))) || self.dice.chance(self.plan.loss) {
-                return;
-            }
-            if self.dice.chance(self.plan.repeat) {
-                let after = self.dice.below(200);
-                self.at(after, Event::Frame { from, to, bytes: bytes.clone() });
-            }
+    fn hear_health(&mut self, place: usize, health: Health) {
+        // The fleet admitted it, with all that it has to know; unless it shared disk and cell with
+        // another process a moment ago.
+        let alone = self.nodes[self.beside(place)].vault.is_none();
+        let at = &mut self.nodes[place];
+        if matches!(health.role.as_str(), "follower" | "leader") && alone && at.taint == 0 {
+            at.doubtful = false;
         }
-        let after = 1 + self.dice.below(self.plan.delay_ms);
-        self.at(after, Event::Frame { from, to, bytes });
+        at.health = Some(health);
     }
 
     pub(crate) fn deliver(&mut self, from: u8, to: usize, bytes: Vec<u8>) {
-        self.input(to, ToVault::Peer { from, bytes: Blob(bytes) });
+        for place in self.routed(to) {
+            self.input(place, ToVault::Peer { from, bytes: Blob(bytes.clone()) });
+        }
+    }
+
+    /// Which of a node's processes its host hands something to.
+    fn routed(&mut self, node: usize) -> Vec<usize> {
+        let twin = self.beside(node);
+        if self.nodes[twin].vault.is_none() {
+            return [node].to_vec();
+        }
+        match self.nodes[node].route {
+            Route::Own => [node].to_vec(),
+            Route::Twin => [twin].to_vec(),
+            Route::Both => [node, twin].to_vec(),
+            Route::Either => [if self.dice.chance(500) { node } else { twin }].to_vec(),
+        }
     }
 
     fn persist(&mut self, node: usize, number: u64, ops: Vec<PersistOp>) {
@@ -182,12 +240,15 @@ impl World {
         }
         let process = self.nodes[node].process;
         // The adversary likes the moment between a durable step and the next.
-        if self.faulty() && self.dice.chance(self.plan.crash_at_step) {
-            let durable = self.dice.chance(500);
+        self.heat(12);
+        let weight = self.foe.strategy.weight(Act::CrashAtStep);
+        let reason = self.now() > GENESIS_MS && self.may_unseat(self.node_of(node));
+        if self.faulty() && reason && self.may(Act::CrashAtStep, weight) {
+            let durable = self.foe.dice.chance(500);
             if durable {
                 self.made_durable(node, &ops);
             }
-            self.say(|| format!("node {}: killed at batch {number}, durable: {durable}", node + 1));
+            self.say(|| format!("{} ends at batch {number}, durable: {durable}", self.name(node)));
             self.crash(node);
             return;
         }
@@ -201,21 +262,33 @@ impl World {
     }
 
     pub(crate) fn persisted(&mut self, node: usize, process: u64, number: u64, ops: &[PersistOp]) {
-        self.nodes[node].unsynced.pop_front();
-        if self.nodes[node].process != process {
+        let Some(node) = self.place_of(node, process) else {
             return;
-        }
+        };
+        self.nodes[node].unsynced.pop_front();
         self.made_durable(node, ops);
         self.input(node, ToVault::Persisted { number });
+        // A snapshot of a leader took the place of the log: the disk holds what it contains.
+        let replaced = ops.iter().any(|op| matches!(op, PersistOp::Clear {}));
+        let number = self.number(node);
+        if let Some(vault) = self.nodes[node].vault.as_ref().filter(|_| replaced) {
+            self.oracle.durable(number, vault.danger_applied());
+        }
     }
 
     fn made_durable(&mut self, node: usize, ops: &[PersistOp]) {
         self.nodes[node].disk.apply(ops);
+        let number = self.number(node);
+        let alone = self.nodes[self.beside(node)].vault.is_none();
         for op in ops {
             match op {
-                PersistOp::Entry { index, .. } => self.oracle.durable(id(node), *index),
+                PersistOp::Entry { index, .. } => self.oracle.durable(number, *index),
                 PersistOp::CompactBefore { index } => {
-                    self.oracle.durable(id(node), index.saturating_sub(1));
+                    self.oracle.durable(number, index.saturating_sub(1));
+                }
+                PersistOp::Salts { .. } if alone => {
+                    let place = &mut self.nodes[node];
+                    place.taint = place.taint.saturating_sub(1);
                 }
                 _ => {}
             }
@@ -230,11 +303,14 @@ impl World {
         ticket: Vec<u8>,
         frame: Vec<u8>,
     ) {
-        let host = &mut self.nodes[node];
-        host.next_request += 1;
-        let id = host.next_request;
-        host.requests.insert(id, (user, frame_number));
-        self.input(node, ToVault::Request { id, ticket: Blob(ticket), frame: Blob(frame) });
+        for place in self.routed(node) {
+            let host = &mut self.nodes[place];
+            host.next_request += 1;
+            let id = host.next_request;
+            host.requests.insert(id, (user, frame_number));
+            let (ticket, frame) = (Blob(ticket.clone()), Blob(frame.clone()));
+            self.input(place, ToVault::Request { id, ticket, frame });
+        }
     }
 
     fn reply(&mut self, node: usize, id: u64, bytes: Vec<u8>) {
@@ -246,7 +322,8 @@ impl World {
             self.oracle.inv3_sizes(Some(frame.len()), None);
             self.oracle.inv10_secret_in("an answer", &frame);
         }
-        if self.faulty() && self.dice.chance(self.plan.lost_answers) {
+        let weight = self.foe.strategy.weight(Act::LoseAnswer);
+        if self.faulty() && self.may(Act::LoseAnswer, weight) {
             self.say(|| format!("an answer to user {user} is lost"));
             return;
         }

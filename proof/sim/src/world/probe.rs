@@ -131,7 +131,7 @@ impl World {
 
     /// How many nodes there are.
     pub fn len(&self) -> usize {
-        self.nodes.len()
+        self.count()
     }
 
     /// Never: a world has nodes.

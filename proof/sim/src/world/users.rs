@@ -1,51 +1,87 @@
 //! Users: what they want, and what the oracle makes of what they get.
 
-use super::{Event, World, patience_ms};
+use super::{
+    Event, World,
+    adversary::{Asked, THIEVES},
+    patience_ms,
+};
 use crate::{
     client::Learned,
-    hardware::EPOCH_MS,
+    hardware::{EPOCH_MS, SimHardware},
     plan::{Dice, Plan},
 };
 use strongroom_protocol::{ProtocolError, Refusal, Voucher, WaitReason};
-use strongroom_wire::{relay::reply_from_bytes, response::Failure};
+use strongroom_vault::Vault;
+use strongroom_wire::{
+    relay::reply_from_bytes,
+    response::{FAILURES_MAX, Failure},
+};
+
+/// No user waits for longer than this: most runs are over by then.
+const RUN_MS: u64 = 60_000;
+
+/// One thing that a user does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Recovers with the right password.
+    Right,
+    /// Recovers with a wrong one.
+    Wrong,
+    /// Registers again, as the owner.
+    Again,
+    /// Asks how the slot stands.
+    Status,
+    /// Destroys the record, and enrolls anew.
+    Destroy,
+}
 
 /// What a user still wants to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Script {
-    /// Recoveries to come: right or wrong.
-    steps: Vec<bool>,
+    steps: Vec<Step>,
     enrolled: bool,
     forgetful: bool,
-    started: bool,
+    /// Frames sent without an answer after which the user begins anew; never, if 0.
+    patience: u32,
 }
 
 impl Script {
     /// What one user wants.
     pub(crate) fn draw(dice: &mut Dice, plan: &Plan) -> Self {
-        if plan.kill_leaders_every_ms > 0 {
-            let steps = vec![true];
-            return Self { steps, enrolled: false, forgetful: false, started: false };
+        if plan.kill_leaders_every_ms > 0 || plan.crowd {
+            let steps = [Step::Right].to_vec();
+            return Self { steps, enrolled: false, forgetful: false, patience: 0 };
         }
         let forgetful = plan.forgetful;
         let forgetful = dice.below(100) < forgetful;
-        let steps = if forgetful {
-            vec![false; 12]
+        let mut steps = Vec::new();
+        if forgetful {
+            steps.extend([Step::Wrong; 12]);
         } else {
             // Some wrong passwords, a right one; two or three times.
-            let mut steps = Vec::new();
             for _ in 0..2 + dice.below(2) {
                 let wrong = dice.below(4);
-                steps.extend((0..wrong).map(|_| false));
-                steps.push(true);
+                steps.extend((0..wrong).map(|_| Step::Wrong));
+                steps.push(Step::Right);
             }
-            steps
-        };
-        Self { steps, enrolled: false, forgetful, started: false }
+            if plan.faults_ms > 0 {
+                for step in [Step::Again, Step::Again, Step::Status, Step::Destroy] {
+                    let at = dice.below(3 * steps.len() as u64);
+                    let at = usize::try_from(at).unwrap_or(usize::MAX);
+                    if at <= steps.len() {
+                        steps.insert(at, step);
+                    }
+                }
+            }
+        }
+        let patience = if plan.faults_ms > 0 && dice.chance(500) { 3 + dice.below(6) } else { 0 };
+        let patience = u32::try_from(patience).unwrap_or(0);
+        Self { steps, enrolled: false, forgetful, patience }
     }
 
     /// Whether nothing is left to do.
     pub(crate) fn is_done(&self) -> bool {
-        self.enrolled && self.steps.is_empty()
+        self.steps.is_empty()
     }
 }
 
@@ -58,32 +94,57 @@ impl World {
         let seed = self.dice.bytes();
         if !self.scripts[user].enrolled {
             self.users[user].enroll(seed);
-        } else if let Some(right) = self.scripts[user].steps.first().copied() {
-            self.users[user].recover(right, seed);
+        } else {
+            match self.scripts[user].steps.first().copied() {
+                Some(Step::Right) => self.users[user].recover(true, seed),
+                Some(Step::Wrong) => self.users[user].recover(false, seed),
+                Some(Step::Again) => self.users[user].enroll(seed),
+                Some(Step::Status) => self.users[user].ask_status(seed),
+                Some(Step::Destroy) => self.users[user].destroy(seed),
+                None => {}
+            }
         }
         self.send(user);
     }
 
-    /// Carries the user's frame to some node, with a ticket minted for this try.
+    /// Has the user's frame carried to some node, with a ticket minted for this try.
     pub(crate) fn send(&mut self, user: usize) {
         let Some(frame) = self.users[user].frame() else {
             return;
         };
-        let (verb, bytes) = (frame.verb(), frame.bytes().to_vec());
-        let slot = *self.users[user].destination.slot();
-        let now_ms = EPOCH_MS + self.now();
-        let ticket = self.ceremony.ticket(&mut self.dice.0, &slot, verb, &bytes, now_ms);
-        let frame_number = self.users[user].frame_number;
-        let node = self.some_node();
-        let after = 1 + self.dice.below(self.plan.delay_ms);
-        let frame = bytes;
-        self.at(after, Event::Request { node, user, frame_number, ticket, frame });
+        let asked = Asked {
+            asker: user,
+            frame_number: self.users[user].frame_number,
+            slot: *self.users[user].destination.slot(),
+            verb: frame.verb(),
+            frame: frame.bytes().to_vec(),
+        };
+        let frame_number = asked.frame_number;
+        self.users[user].unanswered += 1;
+        self.ask(asked);
         self.at(patience_ms(), Event::Timeout { user, frame_number });
     }
 
-    fn some_node(&mut self) -> usize {
-        let up: Vec<usize> =
-            (0..self.nodes.len()).filter(|n| self.nodes[*n].vault.is_some()).collect();
+    /// No answer came in time: the same frame again, or, for those who have had enough, all anew.
+    pub(crate) fn timeout(&mut self, user: usize, frame_number: u64) {
+        if user >= THIEVES {
+            return self.thief_timeout(user, frame_number);
+        }
+        if self.users[user].frame_number != frame_number {
+            return;
+        }
+        let patience = self.scripts[user].patience;
+        if patience > 0 && self.users[user].unanswered >= patience && self.faulty() {
+            self.say(|| format!("user {user} begins anew"));
+            self.users[user].abandon();
+            self.rest(user, 50);
+        } else {
+            self.send(user);
+        }
+    }
+
+    pub(crate) fn some_node(&mut self) -> usize {
+        let up: Vec<usize> = (0..self.count()).filter(|n| self.nodes[*n].vault.is_some()).collect();
         let pick = self.dice.below(up.len().max(1) as u64);
         up.get(usize::try_from(pick).unwrap_or(0)).copied().unwrap_or(0)
     }
@@ -96,10 +157,15 @@ impl World {
         held: &[u64],
         forged: bool,
     ) {
-        let Ok(Ok(frame)) = reply_from_bytes(reply) else {
+        let frame = match reply_from_bytes(reply) {
+            Ok(Ok(frame)) => frame,
             // No answer: the user's patience runs out by itself.
-            return;
+            Ok(Err(why)) => return self.say(|| format!("user {user} is not served: {why:?}")),
+            Err(_) => return,
         };
+        if user >= THIEVES {
+            return self.thief_learns(user, frame_number, &frame, held);
+        }
         if self.users[user].frame_number != frame_number {
             return;
         }
@@ -116,9 +182,9 @@ impl World {
         }
     }
 
-    fn signed(&mut self, user: usize, frame_number: u64, by: &Voucher, held: &[u64]) {
-        let majority = self.majority();
-        self.oracle.inv2_charged_first(by, held, majority);
+    pub(crate) fn signed(&mut self, user: usize, frame_number: u64, by: &Voucher, held: &[u64]) {
+        let needed = self.majority() + usize::from(self.plan.tolerance);
+        self.oracle.inv2_charged_first(by, held, needed);
         self.oracle.inv4_inv5_one_history((user, frame_number), by);
     }
 
@@ -126,30 +192,34 @@ impl World {
         match learned {
             Learned::More(by) => {
                 self.signed(user, frame_number, &by, held);
+                if self.scripts[user].enrolled || self.users[user].maybe_stored {
+                    self.oracle.inv1_may_grant(user);
+                }
                 self.send(user);
             }
-            Learned::Stored(by) => {
+            Learned::Stored(by, effective_ms) => {
                 self.signed(user, frame_number, &by, held);
-                self.scripts[user].enrolled = true;
-                self.rest(user, 100);
+                self.stored(user, effective_ms);
             }
-            Learned::Guessed(by, right) => {
+            Learned::Done(by) => {
                 self.signed(user, frame_number, &by, held);
-                let policy = self.plan.policy.clone();
-                self.oracle.inv1_guess_answered(user, &policy);
-                self.scripts[user].started = true;
-                if !right {
+                self.commanded(user);
+            }
+            Learned::Guessed(by, right, attempt) => {
+                self.signed(user, frame_number, &by, held);
+                self.guessed(user, attempt, by.index);
+                if right {
+                    self.oracle.inv1_may_succeed(user);
+                } else {
                     self.users[user].wrong_since_success += 1;
                 }
                 self.send(user);
             }
             Learned::Key(by, backup_key, failures) => {
                 self.signed(user, frame_number, &by, held);
-                self.got_key(
-                    user,
-                    backup_key.as_bytes() == self.users[user].backup_key.as_bytes(),
-                    failures,
-                );
+                self.oracle.inv1_success(user, by.index);
+                let same = backup_key.as_bytes() == self.users[user].backup_key.as_bytes();
+                self.got_key(user, same, failures);
             }
             Learned::Nothing(by, why) => {
                 self.signed(user, frame_number, &by, held);
@@ -157,11 +227,12 @@ impl World {
             }
             Learned::Wait(by, reason, until_ms) => {
                 self.signed(user, frame_number, &by, held);
-                if reason == WaitReason::Year {
-                    // Spent, by wrong passwords and what cold starts debited: the record stays.
+                let wait = until_ms.saturating_sub(EPOCH_MS + self.now());
+                // The year is spent, by wrong passwords and what cold starts debited: the record
+                // stays. Or somebody holds the row's last attempt open for longer than a run.
+                if reason == WaitReason::Year || wait > RUN_MS {
                     self.scripts[user].steps.clear();
                 }
-                let wait = until_ms.saturating_sub(EPOCH_MS + self.now());
                 self.rest(user, wait + 5);
             }
             Learned::Refused(error) => self.refused(user, &error),
@@ -169,39 +240,94 @@ impl World {
         }
     }
 
+    /// A guess at a user's slot was answered, to whomever. What an empty slot answers tells nothing of
+    /// any record, and is no guess; it is always called the first attempt.
+    pub(crate) fn guessed(&mut self, user: usize, attempt: u64, index: u64) {
+        let slot = self.users[user].destination.slot();
+        let holds = |vault: &Vault<SimHardware>| {
+            vault.danger_state().slot(slot).is_some_and(|slot| slot.record.is_some())
+        };
+        let vaults = self.nodes.iter().filter_map(|place| place.vault.as_ref());
+        let newest = vaults.max_by_key(|vault| vault.danger_applied());
+        if attempt > 1 || newest.is_some_and(holds) {
+            let policy = self.plan.policy.clone();
+            self.oracle.inv1_guess_answered(user, index, attempt, &policy);
+        }
+    }
+
+    fn stored(&mut self, user: usize, effective_ms: u64) {
+        if self.scripts[user].enrolled {
+            return self.step_done(user);
+        }
+        self.scripts[user].enrolled = true;
+        // Announced over somebody's record: the user comes back when it has taken effect.
+        let wait = effective_ms.saturating_sub(EPOCH_MS + self.now());
+        self.rest(user, 100 + wait);
+    }
+
+    fn commanded(&mut self, user: usize) {
+        if self.scripts[user].steps.first() == Some(&Step::Destroy) {
+            self.users[user].stored = false;
+            self.users[user].maybe_stored = false;
+            self.scripts[user].enrolled = false;
+        }
+        self.step_done(user);
+    }
+
     fn got_key(&mut self, user: usize, same: bool, failures: usize) {
-        self.oracle.inv1_success(user);
         self.oracle.inv8_kept(same, format!("user {user} got another key back"));
-        let wrong = core::mem::take(&mut self.users[user].wrong_since_success);
-        // No honest user loses an attempt: what the receipt counts is what the user mistyped. An
-        // attempt that closed while the fleet was down is charged again when it is made again.
-        if self.plan.attempts_outlive_outages() {
-            let story = format!("user {user}: {failures} failures signed, {wrong} were typed");
-            self.oracle.inv8_kept(failures == wrong, story);
+        let client = &mut self.users[user];
+        let wrong = core::mem::take(&mut client.wrong_since_success);
+        let maybe = core::mem::take(&mut client.maybe_failed) + client.begun_before;
+        let least = if core::mem::take(&mut client.maybe_succeeded) { 0 } else { wrong };
+        // No honest user loses an attempt: what the receipt counts is what the user mistyped or gave
+        // up. An attempt that closed while the fleet was down is charged again when it is made again.
+        if self.plan.attempts_outlive_outages() && !client.touched {
+            let typed = least.min(FAILURES_MAX)..=(wrong + maybe).min(FAILURES_MAX);
+            let story = format!("user {user}: {failures} failures signed, {typed:?} were typed");
+            self.oracle.inv8_kept(typed.contains(&failures), story);
         }
         self.step_done(user);
     }
 
     fn got_nothing(&mut self, user: usize, why: Failure) {
+        let step = self.scripts[user].steps.first().copied();
+        let client = &mut self.users[user];
+        let touched = client.touched;
         match why {
-            Failure::WrongPassword => self.step_done(user),
+            Failure::WrongPassword => {
+                let story = format!("user {user}: the right password is called wrong");
+                self.oracle.inv8_kept(step != Some(Step::Right) || touched, story);
+                self.step_done(user);
+            }
             Failure::Locked => {
-                let forgetful = self.scripts[user].forgetful;
-                let story = format!("user {user} is locked out without ten wrong passwords");
-                self.oracle.inv8_kept(forgetful, story);
-                self.users[user].locked = true;
+                // A row is spent by what was typed wrong and what was given up; where attempts are
+                // short, also by requests that were held up for longer than that.
+                let outlive = self.plan.attempts_outlive_outages();
+                let maybe = client.maybe_failed + client.begun_before;
+                let charged = client.wrong_since_success + maybe + 1;
+                let spent = charged >= usize::from(self.plan.policy.row);
+                client.locked = true;
+                let story = format!("user {user} is locked out after {charged} attempts");
+                self.oracle.inv8_kept(spent || touched || !outlive, story);
                 self.scripts[user].steps.clear();
             }
             Failure::NoRecord => {
                 let story = format!("user {user}: the record is gone");
-                self.oracle.inv8_kept(!self.users[user].stored, story);
+                self.oracle.inv8_kept(!client.stored || touched, story);
+                // Somebody else's doing: nothing is left to come back for.
+                if touched {
+                    self.scripts[user].steps.clear();
+                }
                 self.rest(user, 500);
             }
-            // Its ten minutes passed while the fleet was down: charged, and nothing came of it.
+            // Its ten minutes passed while the fleet was down, or another attempt closed it: charged,
+            // and nothing came of it.
             Failure::Closed => {
-                let right = self.scripts[user].steps.first().copied().unwrap_or(false);
-                if right {
-                    self.users[user].wrong_since_success += 1;
+                if step == Some(Step::Right) {
+                    client.wrong_since_success += 1;
+                    // Or it succeeded, the answer was lost, and then another attempt closed it.
+                    client.maybe_succeeded = true;
                 }
                 self.rest(user, 50);
             }
@@ -209,18 +335,45 @@ impl World {
     }
 
     fn refused(&mut self, user: usize, error: &ProtocolError) {
-        let over = [Refusal::EntryUnknown, Refusal::GenerationMoved, Refusal::TicketSpent];
-        if matches!(error, ProtocolError::Refused { why, .. } if over.contains(why)) {
-            self.users[user].abandon();
+        let ProtocolError::Refused { why, .. } = error else {
+            return self.rest(user, 50);
+        };
+        let step = self.scripts[user].steps.first().copied();
+        match why {
+            Refusal::NoRecord if step == Some(Step::Destroy) => {
+                // The first answer was lost.
+                self.users[user].abandon();
+                self.commanded(user);
+            }
+            Refusal::NotOwner
+            | Refusal::NoRecord
+            | Refusal::GenerationMoved
+            | Refusal::RowSpent
+                if self.scripts[user].enrolled || self.users[user].touched =>
+            {
+                // What the device knew of the slot is out of date.
+                self.users[user].abandon();
+                if self.scripts[user].enrolled {
+                    self.step_done(user);
+                } else {
+                    self.scripts[user].steps.clear();
+                }
+            }
+            Refusal::EntryUnknown
+            | Refusal::GenerationMoved
+            | Refusal::TicketSpent
+            | Refusal::Replayed => {
+                self.users[user].abandon();
+                self.rest(user, 50);
+            }
+            _ => self.rest(user, 50),
         }
-        self.rest(user, 50);
     }
 
     fn step_done(&mut self, user: usize) {
         if !self.scripts[user].steps.is_empty() {
             self.scripts[user].steps.remove(0);
         }
-        self.scripts[user].started = false;
         self.rest(user, 100);
     }
 

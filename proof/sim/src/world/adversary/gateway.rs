@@ -1,0 +1,138 @@
+//! Requests on their way to a fleet: held back, held up, handed to many, handed in again.
+//!
+//! The gateway is the operator's: it mints tickets for whatever passes.
+
+use super::super::{Event, World};
+use super::thief;
+use crate::{acts::Act, hardware::EPOCH_MS};
+use strongroom_wire::{Slot, request::Verb};
+
+/// Requests that the operator remembers.
+const SEEN: usize = 512;
+/// Longest time for which requests are held back, and held up.
+const HOARD_MS: u64 = 30_000;
+const HELD_UP_MS: u64 = 9_000;
+
+/// One request, and who asks.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    /// A user's number, or a thief's.
+    pub(crate) asker: usize,
+    pub(crate) frame_number: u64,
+    pub(crate) slot: Slot,
+    pub(crate) verb: Verb,
+    pub(crate) frame: Vec<u8>,
+}
+
+impl World {
+    /// Carries a request to some node, or does something else with it.
+    pub(crate) fn ask(&mut self, asked: Asked) {
+        self.foe.seen.push_back(asked.clone());
+        if self.foe.seen.len() > SEEN {
+            self.foe.seen.pop_front();
+        }
+        let node = self.some_node();
+        let mut after = 1 + self.dice.below(self.plan.delay_ms);
+        if self.faulty() && self.plan.kill_leaders_every_ms == 0 {
+            if self.hoards(&asked) {
+                let story = format!("{} of user {} is held back", asked.verb.name(), asked.asker);
+                self.say(|| story);
+                let now = self.now();
+                self.foe.hoard.push((now, asked));
+                return;
+            }
+            if self.may(Act::SpreadRequest, self.foe.strategy.weight(Act::SpreadRequest)) {
+                for _ in 0..1 + self.foe.below(3) {
+                    let (node, after) = (self.foe.below(self.count()), self.foe.dice.below(30));
+                    self.hand_in(&asked, node, after);
+                }
+            }
+            if self.may(Act::DelayRequest, self.foe.strategy.weight(Act::DelayRequest)) {
+                after += self.foe.dice.below(HELD_UP_MS);
+            }
+        }
+        self.hand_in(&asked, node, after);
+    }
+
+    /// Finishes are worth most: a user's right one refills a row.
+    fn hoards(&mut self, asked: &Asked) -> bool {
+        let now = self.now();
+        if self.foe.hoarding.get(&asked.asker).is_some_and(|until| *until > now) {
+            return true;
+        }
+        let weight = self.foe.strategy.weight(Act::Hoard);
+        let finish = matches!(asked.verb, Verb::RecoverFinish | Verb::RegisterFinish);
+        let weight = if finish { weight } else { weight / 4 };
+        if weight == 0 || !self.may(Act::Hoard, weight) {
+            return false;
+        }
+        // What the device sends again meanwhile is held back too.
+        let until = now + self.foe.dice.below(HOARD_MS);
+        self.foe.hoarding.insert(asked.asker, until);
+        true
+    }
+
+    /// Hands a request to a node, with a ticket of now.
+    pub(super) fn hand_in(&mut self, asked: &Asked, node: usize, after: u64) {
+        let now_ms = EPOCH_MS + self.now();
+        let Asked { asker, frame_number, slot, verb, frame } = asked.clone();
+        let ticket = self.ceremony.ticket(&mut self.dice.0, &slot, verb, &frame, now_ms);
+        self.at(after, Event::Request { node, user: asker, frame_number, ticket, frame });
+    }
+
+    /// Delivers what was held back; likes to do it right behind a guess of its own, to the node that
+    /// leads.
+    pub(super) fn release_hoard(&mut self) -> bool {
+        if self.foe.hoard.is_empty() {
+            return false;
+        }
+        let pick = self.foe.below(self.foe.hoard.len());
+        let (_, asked) = self.foe.hoard.swap_remove(pick);
+        self.foe.hoarding.remove(&asked.asker);
+        let leader = self.leader().map(|place| self.node_of(place));
+        let node = leader.unwrap_or_else(|| self.foe.below(self.count()));
+        if self.foe.dice.chance(600) && self.is_victim(asked.asker) {
+            self.thief_at(asked.asker, thief::Aim::Guess, Some(node));
+        }
+        self.say(|| format!("{} of user {} is let go", asked.verb.name(), asked.asker));
+        self.hand_in(&asked, node, 1);
+        true
+    }
+
+    /// When faults stop, everything that was held back arrives.
+    pub(crate) fn empty_hoard(&mut self) {
+        self.foe.hoarding.clear();
+        for (_, asked) in core::mem::take(&mut self.foe.hoard) {
+            let (node, after) = (self.foe.below(self.count()), self.foe.dice.below(500));
+            self.hand_in(&asked, node, after);
+        }
+    }
+
+    /// A request that passed before, with a new ticket: for what it is, or for something else.
+    pub(super) fn replay_request(&mut self) -> bool {
+        let pick = self.foe.below(self.foe.seen.len());
+        let Some(mut asked) = self.foe.seen.get(pick).cloned() else {
+            return false;
+        };
+        let Some(victim) = self.owner_of(asked.asker).filter(|user| self.is_victim(*user)) else {
+            return false;
+        };
+        match self.foe.below(6) {
+            0 => {
+                let verbs = [Verb::RecoverStart, Verb::Destroy, Verb::Status, Verb::Budget];
+                asked.verb = verbs[self.foe.below(verbs.len())];
+            }
+            1 => {
+                let other = self.foe.below(self.users.len());
+                asked.slot = *self.users[other].destination.slot();
+            }
+            _ => {}
+        }
+        // The same KE1 once more may be an attempt of its own, when the first is long over.
+        self.touch(victim);
+        let node = self.foe.below(self.count());
+        self.say(|| format!("{} of user {} once more", asked.verb.name(), asked.asker));
+        self.hand_in(&asked, node, 1);
+        true
+    }
+}

@@ -1,0 +1,141 @@
+//! Hosts that look after their processes, custodians who start a fleet again, and who may call for them.
+
+use super::World;
+use super::{Event, hosts::id};
+
+/// How often hosts look after their processes.
+const WATCH_MS: u64 = 1_000;
+/// Without a majority of seated processes for this long, custodians start a new era.
+const CLOSED_MS: u64 = 4_000;
+/// A fleet whose majority is seated, connected and well has a leader after this long.
+const LEADERLESS_MS: u64 = 15_000;
+/// A process that asks a fleet with a leader has a seat after this long.
+const WAITING_MS: u64 = 20_000;
+/// Each start debits every slot's year, so a run has few.
+pub(crate) const COLD_STARTS_MAX: u64 = 3;
+
+impl World {
+    /// Power loss everywhere.
+    pub(crate) fn all_at_once(&mut self) -> bool {
+        // Custodians can be shown today's disks of all, so all of today's disks have to be good.
+        let doubtful = self.nodes.iter().any(|place| place.doubtful);
+        if self.report.cold_starts >= COLD_STARTS_MAX || doubtful {
+            return false;
+        }
+        self.say(|| "the power fails everywhere".to_owned());
+        for place in 0..self.nodes.len() {
+            self.crash(place);
+        }
+        for node in 0..self.count() {
+            self.boot(node);
+        }
+        true
+    }
+
+    /// Faults stop: everything is up and connected, and every clock is right.
+    pub(crate) fn calm_down(&mut self) {
+        self.say(|| "faults stop".to_owned());
+        self.cut.clear();
+        for hardware in &self.ceremony.nodes {
+            *hardware.skew_ms.borrow_mut() = 0;
+            hardware.heal();
+        }
+        for place in 0..self.nodes.len() {
+            if self.nodes[place].stopped {
+                self.go_on(place);
+            }
+        }
+        for node in 0..self.count() {
+            self.settle(node);
+            if self.nodes[node].vault.is_none() {
+                self.boot(node);
+            }
+        }
+        self.empty_hoard();
+    }
+
+    /// Looks whether the fleet serves. Custodians help only where the protocol needs them: where a
+    /// majority of seated processes is gone. Whatever else keeps a fleet from serving, or a node from
+    /// its seat, is a broken promise and no reason for a new era.
+    pub(crate) fn watch(&mut self) {
+        if !self.tended {
+            return;
+        }
+        for node in 0..self.count() {
+            // A host starts a process that stopped itself again, as `strongroomd` does.
+            if self.nodes[node].vault.is_none() && self.dice.chance(300) {
+                self.boot(node);
+            }
+        }
+        let leads = self.leader().is_some_and(|place| !self.nodes[place].stopped);
+        let majority_seated = self.has_quorum_without(None);
+        let quiet = self.cut.is_empty() && !self.foe_disturbs();
+        let now = self.now();
+        if majority_seated || leads {
+            self.closed_ms = now;
+        } else if now.saturating_sub(self.closed_ms) > CLOSED_MS {
+            self.cold_start();
+        }
+        self.inv8_somebody_leads(quiet && majority_seated, leads);
+        self.inv8_restarted_come_back(quiet, leads);
+        self.at(WATCH_MS, Event::Watch);
+    }
+
+    /// Whether the adversary keeps processes from hearing each other, or from acting, just now.
+    fn foe_disturbs(&self) -> bool {
+        let sick = self.ceremony.nodes.iter().any(|node| node.is_sick(self.now()));
+        let stopped = self.nodes.iter().any(|place| place.stopped);
+        sick || stopped || self.lags()
+    }
+
+    /// INV-8: with a majority seated, connected and well, a fleet serves. Time in which the
+    /// adversary disturbs them does not count.
+    fn inv8_somebody_leads(&mut self, possible: bool, leads: bool) {
+        if leads {
+            self.leaderless_ms = 0;
+        } else if possible {
+            self.leaderless_ms += WATCH_MS;
+        }
+        let story = format!("a seated majority without a leader for {} ms", self.leaderless_ms);
+        self.oracle.inv8_kept(self.leaderless_ms < LEADERLESS_MS, story);
+    }
+
+    /// INV-8: a fleet with a leader readmits every process that asks, without custodians.
+    fn inv8_restarted_come_back(&mut self, quiet: bool, leads: bool) {
+        for node in 0..self.count() {
+            let alone = self.nodes[self.beside(node)].vault.is_none();
+            let place = &mut self.nodes[node];
+            let role = place.health.as_ref().map_or("", |health| &health.role);
+            if place.vault.is_none() || !matches!(role, "joining" | "learner" | "frozen" | "") {
+                place.waiting_ms = 0;
+            } else if quiet && leads && alone {
+                place.waiting_ms += WATCH_MS;
+            }
+            let waited = place.waiting_ms;
+            let story = format!("node {} is {role:?} since {waited} ms beside a leader", id(node));
+            self.oracle.inv8_kept(waited < WAITING_MS, story);
+        }
+    }
+
+    /// Whether every node has its seat back.
+    pub(crate) fn all_seated(&self) -> bool {
+        let voters = |place: usize| {
+            let health = self.nodes[place].health.as_ref();
+            health.is_some_and(|health| health.voters.len() == self.count())
+        };
+        self.seated() == self.count() && self.leader().is_some_and(voters)
+    }
+
+    fn cold_start(&mut self) {
+        let living: Vec<bool> = (0..self.count())
+            .map(|node| self.nodes[node].vault.is_some() && !self.nodes[node].doubtful)
+            .collect();
+        if living.iter().filter(|up| **up).count() < self.majority() {
+            return;
+        }
+        self.closed_ms = self.now();
+        self.report.cold_starts += 1;
+        self.say(|| "custodians start a new era".to_owned());
+        self.ceremony_with(&|node| living[node]);
+    }
+}
