@@ -127,9 +127,8 @@ impl World {
     }
 
     fn cold_start(&mut self) {
-        let living: Vec<bool> = (0..self.count())
-            .map(|node| self.nodes[node].vault.is_some() && !self.nodes[node].doubtful)
-            .collect();
+        let living: Vec<bool> =
+            (0..self.count()).map(|node| self.runs(node) && !self.nodes[node].doubtful).collect();
         if living.iter().filter(|up| **up).count() < self.majority() {
             return;
         }

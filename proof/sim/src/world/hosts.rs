@@ -86,8 +86,7 @@ impl World {
     /// Custodians collect positions from every process that `chosen` allows, and start an era.
     pub(crate) fn ceremony_with(&mut self, chosen: &dyn Fn(usize) -> bool) {
         let mut positions = Vec::new();
-        let nodes: Vec<usize> =
-            (0..self.count()).filter(|n| chosen(*n) && self.nodes[*n].vault.is_some()).collect();
+        let nodes: Vec<usize> = (0..self.count()).filter(|n| chosen(*n) && self.runs(*n)).collect();
         for node in &nodes {
             self.record(*node, || Recorded::Input(ToVault::Position {}));
             let Some(vault) = self.nodes[*node].vault.as_mut() else {
@@ -112,6 +111,11 @@ impl World {
         for place in 0..self.nodes.len() {
             self.input(place, ToVault::Start { bytes: start.clone() });
         }
+    }
+
+    /// Whether a process runs at a place, and is not stopped.
+    pub(crate) fn runs(&self, place: usize) -> bool {
+        self.nodes[place].vault.is_some() && !self.nodes[place].stopped
     }
 
     /// The node whose process runs at a place.

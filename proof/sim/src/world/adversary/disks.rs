@@ -11,11 +11,8 @@ const ILLNESS_MS: u64 = 6_000;
 impl World {
     /// Nodes with a process that runs.
     pub(crate) fn able(&self) -> usize {
-        let runs = |place: usize| {
-            let place = &self.nodes[place];
-            place.vault.is_some() && !place.stopped
-        };
-        (0..self.count()).filter(|node| runs(*node) || runs(self.beside(*node))).count()
+        let runs = |node: &usize| self.runs(*node) || self.runs(self.beside(*node));
+        (0..self.count()).filter(runs).count()
     }
 
     /// Whether a node's own process runs and votes, by its own word. One that has a twin is not
