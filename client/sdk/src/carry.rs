@@ -43,13 +43,22 @@ impl fmt::Display for Unavailable {
 impl std::error::Error for Unavailable {}
 
 /// An answer, and whether an earlier try may have had the effect already.
-pub(crate) struct Carried {
-    pub(crate) answer: Vec<u8>,
-    pub(crate) repeated: bool,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// The sealed answer.
+    pub answer: Vec<u8>,
+    /// Whether a try before this answer's may have arrived, too.
+    pub repeated: bool,
 }
 
 /// Carries one frame. A vault that sees it twice does once what it asks, and answers twice.
-pub(crate) async fn carry<T: Transport>(
+///
+/// The way from a frame to its answer that [`crate::StrongroomClient`] takes, for programs that do
+/// the rest by `strongroom-protocol` themselves.
+///
+/// # Errors
+/// [`Unavailable`] after all tries.
+pub async fn carry<T: Transport>(
     transport: &T,
     frame: &OutgoingFrame,
     patience: &Patience,

@@ -39,7 +39,7 @@ mod recover;
 mod session;
 mod transport;
 
-pub use carry::{Patience, Unavailable};
+pub use carry::{Carried, Patience, Unavailable, carry};
 pub use client::{StrongroomClient, Timings};
 pub use enroll::{Authority, Enrolled, Enrolment, IfOccupied};
 pub use error::{Cost, SdkError};

@@ -97,26 +97,18 @@ fn hold(
     views: &[NodeView],
     voice: Voice,
 ) -> Result<(), DevError> {
-    let manifest = manifest(layout)?;
-    let fleet =
-        manifest.fleet(FLEET).ok_or_else(|| DevError::failed("the manifest lists no fleet dev"))?;
     let running: Vec<u8> = views.iter().filter(|v| v.runs()).map(|v| v.node).collect();
     let mut given = Vec::new();
     for (node, result) in at_once(&running, |node| ask_position(state, node)) {
-        match result.and_then(|bytes| check_position(fleet, node, &bytes)) {
-            Ok(position) => given.push(position),
-            Err(why) => voice.result(
-                "position_missing",
-                &format!("node {node} gave no position: {why}"),
-                json!({"node": node, "reason": why}),
-            ),
+        match result {
+            Ok(bytes) => given.push((node, bytes)),
+            Err(why) => say_missing(node, &why, voice),
         }
     }
-    let start = statement(given, state.majority())?;
-    let (era, named) = (start.era, nodes_of(&start));
-    say_what_it_is(&manifest, &start, voice);
-    let signed = keys::sign_start(start, &keys::load_custodians(layout)?);
-    let bytes = strongroom_wire::encode(&signed);
+    let start = sign(layout, state, &given, |node, why| say_missing(node, why, voice))?;
+    let (era, named) = (start.era, start.nodes);
+    say_what_it_is(&manifest(layout)?, era, &named, voice);
+    let bytes = start.bytes;
     let mut followers = 0;
     let mut refusals = Vec::new();
     for (node, result) in at_once(&named, |node| send_start(state, node, &bytes)) {
@@ -144,8 +136,48 @@ fn hold(
     Ok(())
 }
 
-fn say_what_it_is(manifest: &Manifest, start: &Start, voice: Voice) {
-    let (era, named) = (start.era, nodes_of(start));
+/// What the custodians signed.
+pub(crate) struct Signed {
+    pub(crate) era: u64,
+    /// The nodes that go on.
+    pub(crate) nodes: Vec<u8>,
+    /// The signed statement, as vaults take it.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Has the folder's custodians sign a start over the positions that nodes gave. Those that no node
+/// signed are `refused` and left out.
+pub(crate) fn sign(
+    layout: &Layout,
+    state: &State,
+    given: &[(u8, Vec<u8>)],
+    refused: impl Fn(u8, &str),
+) -> Result<Signed, DevError> {
+    let manifest = manifest(layout)?;
+    let fleet =
+        manifest.fleet(FLEET).ok_or_else(|| DevError::failed("the manifest lists no fleet dev"))?;
+    let mut good = Vec::new();
+    for (node, bytes) in given {
+        match check_position(fleet, *node, bytes) {
+            Ok(position) => good.push(position),
+            Err(why) => refused(*node, &why),
+        }
+    }
+    let start = statement(good, state.majority())?;
+    let (era, nodes) = (start.era, nodes_of(&start));
+    let signed = keys::sign_start(start, &keys::load_custodians(layout)?);
+    Ok(Signed { era, nodes, bytes: strongroom_wire::encode(&signed) })
+}
+
+fn say_missing(node: u8, why: &str, voice: Voice) {
+    voice.result(
+        "position_missing",
+        &format!("node {node} gave no position: {why}"),
+        json!({"node": node, "reason": why}),
+    );
+}
+
+fn say_what_it_is(manifest: &Manifest, era: u64, named: &[u8], voice: Voice) {
     if era == 1 {
         voice.result(
             "genesis",

@@ -8,12 +8,14 @@ mod genesis;
 mod http;
 mod keys;
 mod layout;
+mod library;
 mod processes;
 mod setup;
 mod status;
 mod users;
 
 pub use error::DevError;
+pub use library::{Addresses, DevFleet, EraStart};
 
 use crate::voice::Voice;
 use clap::{Args, Subcommand};
