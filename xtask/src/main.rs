@@ -8,6 +8,7 @@
 
 mod args;
 mod binaries;
+mod chaos;
 mod demo;
 mod fuzz;
 mod mutants;
@@ -54,6 +55,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Setup => setup::run(&root),
         Command::Demo(arguments) => demo::run(&root, &arguments),
         Command::Sim(arguments) => stages::simulate(&root, &arguments),
+        Command::Chaos(arguments) => chaos::run(&root, &arguments),
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),
     }

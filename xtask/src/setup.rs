@@ -19,12 +19,26 @@ struct CargoTool {
     why: &'static str,
 }
 
-const DISTRIBUTION: [DistributionPackage; 1] = [DistributionPackage {
-    name: "restic",
-    program: "restic",
-    probe: "version",
-    why: "tests open our repositories with it, to prove that there is a way out",
-}];
+const DISTRIBUTION: [DistributionPackage; 3] = [
+    DistributionPackage {
+        name: "restic",
+        program: "restic",
+        probe: "version",
+        why: "tests open our repositories with it, to prove that there is a way out",
+    },
+    DistributionPackage {
+        name: "iproute2",
+        program: "ip",
+        probe: "-V",
+        why: "puts the hosts of a fleet under test into networks of their own",
+    },
+    DistributionPackage {
+        name: "nftables",
+        program: "nft",
+        probe: "--version",
+        why: "cuts those networks",
+    },
+];
 
 const TOOLS: [CargoTool; 2] = [
     CargoTool { name: "cargo-nextest", version: "0.9.143", why: "runs the tests" },

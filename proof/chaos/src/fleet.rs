@@ -29,16 +29,6 @@ pub(crate) enum Part {
     Both,
 }
 
-impl Part {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Vault => "vault",
-            Self::Both => "host and vault",
-        }
-    }
-}
-
 struct Node {
     disk: PathBuf,
     switches: Switches,

@@ -23,7 +23,6 @@ pub(crate) struct Vault {
     pub(crate) era: u64,
     pub(crate) role: String,
     pub(crate) term: u64,
-    pub(crate) incarnation: String,
     pub(crate) voters: Vec<u8>,
     age_ms: u64,
 }
@@ -31,7 +30,6 @@ pub(crate) struct Vault {
 /// What a host says of itself.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Host {
-    pub(crate) disk_fault: Option<String>,
     pub(crate) vault_last_end: Option<String>,
 }
 
