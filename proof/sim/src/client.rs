@@ -231,7 +231,8 @@ impl User {
     /// Gives up on what is under way; what it cost stays.
     pub fn abandon(&mut self) {
         match &self.stage {
-            Stage::RecoverStart(..) => self.maybe_failed += 1,
+            // It may be charged at any time, when it arrives at last.
+            Stage::RecoverStart(..) => self.begun_before += 1,
             Stage::RecoverFinish(_, _, right) => {
                 self.maybe_failed += usize::from(*right);
                 self.maybe_succeeded |= right;

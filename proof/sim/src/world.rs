@@ -74,6 +74,8 @@ pub(crate) struct Node {
     pub(crate) doubtful: bool,
     /// Another process wrote the cell that this one uses: this many writes of salts put it right.
     pub(crate) taint: u8,
+    /// Another process of its node ran beside it.
+    pub(crate) shared: bool,
     /// For how long it has asked a fleet with a leader for a seat.
     pub(crate) waiting_ms: u64,
     pub(crate) health: Option<Health>,

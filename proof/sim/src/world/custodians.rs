@@ -1,7 +1,7 @@
 //! Hosts that look after their processes, custodians who start a fleet again, and who may call for them.
 
-use super::World;
-use super::{Event, hosts::id};
+use super::{Event, World, hosts::id};
+use crate::disk::Restore;
 
 /// How often hosts look after their processes.
 const WATCH_MS: u64 = 1_000;
@@ -11,6 +11,8 @@ const CLOSED_MS: u64 = 4_000;
 const LEADERLESS_MS: u64 = 15_000;
 /// A process that asks a fleet with a leader has a seat after this long.
 const WAITING_MS: u64 = 20_000;
+/// A process that shared its node with another waits for this long before its host starts it anew.
+const SHARED_MS: u64 = 5_000;
 /// Each start debits every slot's year, so a run has few.
 pub(crate) const COLD_STARTS_MAX: u64 = 3;
 
@@ -65,6 +67,11 @@ impl World {
             // A host starts a process that stopped itself again, as `strongroomd` does.
             if self.nodes[node].vault.is_none() && self.dice.chance(300) {
                 self.boot(node);
+            }
+            // Of two processes of one node that ask for its seat the fleet listens to the later one
+            // alone. A host that ended that one has to start the other anew.
+            if self.nodes[node].shared && self.nodes[node].waiting_ms > SHARED_MS {
+                self.restart(node, Restore::Today);
             }
         }
         let leads = self.leader().is_some_and(|place| !self.nodes[place].stopped);

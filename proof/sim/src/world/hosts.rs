@@ -43,11 +43,16 @@ impl World {
         };
         self.processes += 1;
         let process = self.processes;
+        let twin = self.beside(node);
+        let beside = self.nodes[twin].vault.is_some();
+        self.nodes[twin].shared |= beside;
         let slot = &mut self.nodes[node];
         slot.process = process;
         slot.vault = Some(vault);
         slot.health = None;
         slot.stopped = false;
+        slot.shared = beside;
+        slot.waiting_ms = 0;
         slot.piled.clear();
         slot.unsynced.clear();
         slot.requests.clear();
