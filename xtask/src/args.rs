@@ -15,6 +15,8 @@ usage: cargo xtask COMMAND
              run the simulator: one seed, or N of them
   chaos [--scenario NAME] [--seconds N] [ARGS]
              seven nodes as real processes, broken while people use them; `chaos --help` says how
+  model [--config NAME] [--deep] [--mutant NAME]
+             visit every state of the model of incarnations and cold starts
   mutants [--only NAME]... [--seeds N] [--list] [--skip-baseline]
              compile deliberate bugs in, one at a time, and see the simulator find each (300)
   fuzz [--seconds N] [--stable] [TARGET]...
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     Demo(Vec<String>),
     /// Run the simulator with these arguments.
     Sim(Vec<String>),
+    /// Visit every state of the model.
+    Model(Vec<String>),
     /// Break a fleet of real processes.
     Chaos(Vec<String>),
     /// See every deliberate bug found.
@@ -105,6 +109,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "demo" => Ok(Command::Demo(rest.to_vec())),
         "sim" if rest.is_empty() => Err("sim needs --seed N or --seeds N".to_owned()),
         "sim" => Ok(Command::Sim(rest.to_vec())),
+        "model" => Ok(Command::Model(rest.to_vec())),
         "chaos" => Ok(Command::Chaos(rest.to_vec())),
         "fuzz" => parse_fuzz(rest),
         "mutants" => parse_mutants(rest),

@@ -55,6 +55,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Setup => setup::run(&root),
         Command::Demo(arguments) => demo::run(&root, &arguments),
         Command::Sim(arguments) => stages::simulate(&root, &arguments),
+        Command::Model(arguments) => stages::model(&root, &arguments),
         Command::Chaos(arguments) => chaos::run(&root, &arguments),
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),

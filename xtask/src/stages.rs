@@ -202,6 +202,13 @@ fn simulator_stage(run: &mut Run<'_>) -> Result<(), String> {
     process::run(run.root, &binary.to_string_lossy(), &["--seeds", &seeds])
 }
 
+/// `cargo xtask model`: the arguments go to the model as they are.
+pub(crate) fn model(root: &Path, arguments: &[String]) -> Result<(), Failure> {
+    let mut all = vec!["run", "--package", "strongroom-model", "--"];
+    all.extend(arguments.iter().map(String::as_str));
+    process::run(root, &process::cargo(), &all).map_err(Failure::check)
+}
+
 /// `cargo xtask sim`: the arguments go to the simulator as they are.
 pub(crate) fn simulate(root: &Path, arguments: &[String]) -> Result<(), Failure> {
     let mut all = vec!["run", "--package", SIMULATOR, "--bin", SIMULATOR, "--"];
