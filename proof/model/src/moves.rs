@@ -175,7 +175,7 @@ impl Fleet {
                 .filter_map(|at| all.get(at).copied())
                 .collect();
             let empty = |p: &&Process| p.disk.log.is_empty();
-            let has_empty = named.iter().any(|p| empty(p));
+            let has_empty = named.iter().any(empty);
             let has_old = named.iter().any(|p| p.is_old);
             let told = named.len() == needed
                 && (!has_empty || self.is(Mutant::EmptyCounts))
