@@ -59,6 +59,8 @@ pub enum Act {
     LoseFrame,
     /// A frame between vaults arrives twice.
     RepeatFrame,
+    /// A frame between vaults overtakes those before it.
+    ReorderFrame,
     /// A frame between vaults is damaged.
     CorruptFrame,
     /// A frame between vaults goes to another node, or comes from another.

@@ -27,8 +27,8 @@ enum Stage {
 pub enum Learned {
     /// More to send.
     More(Voucher),
-    /// A receipt: the record is stored, or will be at this time.
-    Stored(Voucher, u64),
+    /// A receipt: the record is stored, or will be at this time; and the generation that it destroyed.
+    Stored(Voucher, u64, Option<u64>),
     /// An owner's command is carried out.
     Done(Voucher),
     /// The backup key came back.
@@ -80,6 +80,8 @@ pub struct User {
     pub unanswered: u32,
     generation: u64,
     counter: u64,
+    /// The last owner's question that was answered: its frame, and where the log has it.
+    asked: Option<(u64, Box<Status>, u64)>,
     /// Whether the record was destroyed by this user's own wrong passwords.
     pub locked: bool,
     /// Recoveries that brought the key back.
@@ -118,6 +120,7 @@ impl User {
             unanswered: 0,
             generation: 0,
             counter: 0,
+            asked: None,
             locked: false,
             recoveries: 0,
         }
@@ -148,6 +151,7 @@ impl User {
             unanswered: 0,
             generation: 0,
             counter: 0,
+            asked: None,
             locked: false,
             recoveries: 0,
         }
@@ -255,7 +259,8 @@ impl User {
                 Ok(registered) => {
                     self.stored = true;
                     self.generation = registered.receipt.generation;
-                    Learned::Stored(registered.by, registered.receipt.effective_ms)
+                    let receipt = registered.receipt;
+                    Learned::Stored(registered.by, receipt.effective_ms, receipt.destroyed)
                 }
                 Err(error) => {
                     self.stage = Stage::RegisterFinish(finish, frame);
@@ -263,7 +268,10 @@ impl User {
                 }
             },
             Stage::Status(ask, frame) => match ask.on_answer(answer) {
-                Ok((_, by)) => Learned::Done(by),
+                Ok((_, by)) => {
+                    self.asked = Some((frame_number, ask, by.index));
+                    Learned::Done(by)
+                }
                 Err(error) => {
                     self.stage = Stage::Status(ask, frame);
                     Learned::Refused(error)
@@ -283,6 +291,13 @@ impl User {
                 self.recover_finished(finish, frame, right, answer)
             }
         }
+    }
+
+    /// Where the log has a second answer to a command of the owner's that was carried out: nowhere.
+    pub fn acted_twice(&self, frame_number: u64, answer: &[u8]) -> Option<u64> {
+        let (_, ask, first) = self.asked.as_ref().filter(|(number, ..)| *number == frame_number)?;
+        let (_, by) = ask.on_answer(answer).ok()?;
+        (by.index != *first).then_some(by.index)
     }
 
     fn register_started(&mut self, registration: Registration, answer: &[u8]) -> Learned {

@@ -78,15 +78,16 @@ impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed, 1);
         let crowd = seed % CROWDS == CROWDS - 1;
-        let users = if crowd { 1_000 + dice.below(2_000) } else { 3 + dice.below(6) };
+        let users = if crowd { 1_000 + dice.below(1_000) } else { 3 + dice.below(6) };
         Self {
             seed,
             nodes: 7 + u8::try_from(dice.below(5).saturating_sub(2)).unwrap_or(0),
             users: usize::try_from(users).unwrap_or(4),
             tolerance: u8::from(dice.chance(300)),
             crowd,
-            faults_ms: 20_000 + dice.below(40_000),
-            fault_every_ms: 500 + dice.below(3_000),
+            // A crowd's run costs a minute as it is.
+            faults_ms: 12_000 + dice.below(if crowd { 4_000 } else { 28_000 }),
+            fault_every_ms: 400 + dice.below(2_000),
             loss: dice.below(60),
             repeat: dice.below(60),
             delay_ms: 1 + dice.below(25),

@@ -34,6 +34,8 @@ pub(crate) struct Foe {
     /// Users all of whose requests are held back for now, and until when.
     hoarding: BTreeMap<usize, u64>,
     pub(crate) thieves: Vec<Thief>,
+    /// By sender and receiver: when the last frame of that stream arrives.
+    arrives_ms: BTreeMap<(u8, usize), u64>,
     /// By node: when its clock last ceased to lie.
     lied_ms: BTreeMap<usize, u64>,
     /// By node: how much longer its frames take, and until when.
@@ -51,6 +53,7 @@ impl Foe {
             hoard: Vec::new(),
             hoarding: BTreeMap::new(),
             thieves: Vec::new(),
+            arrives_ms: BTreeMap::new(),
             lied_ms: BTreeMap::new(),
             lag: BTreeMap::new(),
         }

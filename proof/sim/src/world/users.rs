@@ -122,7 +122,9 @@ impl World {
         let frame_number = asked.frame_number;
         self.users[user].unanswered += 1;
         self.ask(asked);
-        self.at(patience_ms(), Event::Timeout { user, frame_number });
+        // Thousands who ask again at once are a load that runs are not about.
+        let wait = if self.plan.crowd { 4 * patience_ms() } else { patience_ms() };
+        self.at(wait, Event::Timeout { user, frame_number });
     }
 
     /// No answer came in time: the same frame again, or, for those who have had enough, all anew.
@@ -167,6 +169,9 @@ impl World {
             return self.thief_learns(user, frame_number, &frame, held);
         }
         if self.users[user].frame_number != frame_number {
+            if let Some(index) = self.users[user].acted_twice(frame_number, &frame) {
+                self.oracle.inv4_once(format!("user {user}'s command acts again at {index}"));
+            }
             return;
         }
         let learned = self.users[user].on_answer(frame_number, &frame);
@@ -197,7 +202,7 @@ impl World {
                 }
                 self.send(user);
             }
-            Learned::Stored(by, effective_ms) => {
+            Learned::Stored(by, effective_ms, _) => {
                 self.signed(user, frame_number, &by, held);
                 self.stored(user, effective_ms);
             }

@@ -119,6 +119,7 @@ impl World {
         self.oracle.inv10_secret_in("a frame between vaults", &bytes);
         let mut after = 1 + self.dice.below(self.plan.delay_ms);
         let (mut from, mut to) = (from, to);
+        let mut overtakes = false;
         if self.faulty() {
             if self.foe.dice.chance(20) {
                 self.keep(from, to, &bytes);
@@ -134,6 +135,7 @@ impl World {
                 self.damage(&mut bytes);
             }
             after += self.extra_ms(usize::from(from) - 1) + self.extra_ms(to);
+            overtakes = self.happens(Act::ReorderFrame);
             if self.happens(Act::CrossWire) {
                 if self.foe.dice.chance(500) {
                     to = self.foe.below(self.count());
@@ -141,6 +143,14 @@ impl World {
                     from = id(self.foe.below(self.count()));
                 }
             }
+        }
+        if !overtakes {
+            // Hosts talk over streams that keep their order, and a message of many frames needs it:
+            // a frame that arrives behind a later one is lost (spec §14.3).
+            let now = self.now();
+            let arrives = self.foe.arrives_ms.entry((from, to)).or_default();
+            *arrives = (now + after).max(*arrives);
+            after = *arrives - now;
         }
         self.at(after, Event::Frame { from, to, bytes });
     }

@@ -54,6 +54,7 @@ const SCHOOLS: [&[Act]; 9] = [
         Act::CrossWire,
         Act::LoseFrame,
         Act::RepeatFrame,
+        Act::ReorderFrame,
     ],
     // Disks and hardware.
     &[
@@ -99,6 +100,7 @@ impl Strategy {
         weights.extend([
             (Act::LoseFrame, plan.loss),
             (Act::RepeatFrame, plan.repeat),
+            (Act::ReorderFrame, dice.below(300)),
             (Act::CorruptFrame, dice.below(6)),
             (Act::CrossWire, dice.below(6)),
             (Act::CrashAtStep, plan.crash_at_step),
@@ -114,6 +116,10 @@ impl Strategy {
             (Act::Reroute, 40),
             (Act::PowerLoss, 3),
         ]);
+        if plan.crowd {
+            // Large messages do not get through a network that keeps no order.
+            weights.insert(Act::ReorderFrame, 0);
+        }
         for _ in 0..2 + dice.below(2) {
             let school = SCHOOLS[usize::try_from(dice.below(SCHOOLS.len() as u64)).unwrap_or(0)];
             for act in school {

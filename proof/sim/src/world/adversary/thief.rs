@@ -28,6 +28,8 @@ pub(crate) struct Thief {
     victim: usize,
     client: User,
     sent: u32,
+    /// Vault time when its registration began.
+    began_ms: u64,
     /// Leaves its attempts open.
     lazy: bool,
 }
@@ -89,7 +91,7 @@ impl World {
             return known;
         }
         let client = User::thief(&self.users[victim], self.foe.dice.bytes());
-        self.foe.thieves.push(Thief { victim, client, sent: 0, lazy: false });
+        self.foe.thieves.push(Thief { victim, client, sent: 0, began_ms: 0, lazy: false });
         self.foe.thieves.len() - 1
     }
 
@@ -138,10 +140,12 @@ impl World {
         let number = asker - THIEVES;
         let thief = &mut self.foe.thieves[number];
         let victim = thief.victim;
+        let owned = thief.client.stored || thief.client.maybe_stored;
         let learned = thief.client.on_answer(frame_number, frame);
         self.say(|| format!("the thief of user {victim} learns {learned:?}"));
         match learned {
             Learned::More(by) => {
+                self.foe.thieves[number].began_ms = by.now_ms;
                 self.signed(asker, frame_number, &by, held);
                 self.oracle.inv1_may_grant(victim);
                 self.thief_sends(number, None);
@@ -160,10 +164,15 @@ impl World {
                 let story = format!("a thief got user {victim}'s key with a wrong password");
                 self.oracle.inv8_kept(false, story);
             }
-            Learned::Stored(by, _)
-            | Learned::Done(by)
-            | Learned::Nothing(by, _)
-            | Learned::Wait(by, ..) => {
+            Learned::Stored(by, effective_ms, destroyed) => {
+                self.signed(asker, frame_number, &by, held);
+                let waited = by.now_ms.saturating_sub(self.foe.thieves[number].began_ms);
+                let early = waited < self.plan.policy.replace_ms;
+                let taken = effective_ms == 0 && destroyed.is_some() && early && !owned;
+                let story = format!("a thief replaced user {victim}'s record in {waited} ms");
+                self.oracle.inv8_kept(!taken, story);
+            }
+            Learned::Done(by) | Learned::Nothing(by, _) | Learned::Wait(by, ..) => {
                 self.signed(asker, frame_number, &by, held);
             }
             Learned::Refused(_) => self.foe.thieves[number].client.abandon(),
