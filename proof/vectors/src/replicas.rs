@@ -1,4 +1,4 @@
-//! Two of three replicas open a fleet: what they say, and what they give their hosts (spec §13, §14.5).
+//! Two of three replicas open a fleet: what they say, and what they give their hosts (spec §13, §14.6).
 
 use crate::{
     vector::{Case, File},

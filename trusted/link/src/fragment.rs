@@ -7,6 +7,8 @@
 //! Frames arrive in order or not at all, so one message is under way at a time; a gap costs that
 //! message and no other.
 
+use zeroize::Zeroizing;
+
 use crate::frame::{DATA_HEADER, MAX_FRAME, TAG};
 
 /// The most bytes of one message.
@@ -63,12 +65,13 @@ impl<'a> Part<'a> {
         }
     }
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let (what, fragment) = match &self.body {
             None => (NOTHING, &Fragment::EMPTY),
             Some(fragment) => (FRAGMENT, fragment),
         };
-        let mut plain = Vec::with_capacity(PART_HEADER.saturating_add(fragment.bytes.len()));
+        let room = PART_HEADER.saturating_add(fragment.bytes.len());
+        let mut plain = Zeroizing::new(Vec::with_capacity(room));
         plain.extend_from_slice(&self.acknowledged.to_be_bytes());
         plain.extend_from_slice(&self.acknowledged_tag);
         plain.push(what);
@@ -101,7 +104,7 @@ pub(crate) fn cut(number: u64, message: &[u8]) -> Option<impl Iterator<Item = Fr
 #[derive(Default)]
 pub(crate) struct Reassembly {
     under_way: Option<(u64, u32)>,
-    bytes: Vec<u8>,
+    bytes: Zeroizing<Vec<u8>>,
 }
 
 impl Reassembly {
@@ -111,7 +114,7 @@ impl Reassembly {
         let total = usize::try_from(fragment.total).ok().filter(|t| *t <= MAX_MESSAGE);
         let named = (fragment.message, fragment.total);
         if fragment.offset == 0 {
-            self.bytes.clear();
+            self.bytes = Zeroizing::default();
             self.under_way = Some(named);
         }
         let here = usize::try_from(fragment.offset).ok();
@@ -126,6 +129,6 @@ impl Reassembly {
             return None;
         }
         self.under_way = None;
-        Some(core::mem::take(&mut self.bytes))
+        Some(core::mem::take(&mut *self.bytes))
     }
 }

@@ -14,9 +14,10 @@ use sha2::{Digest, Sha256};
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, DefaultResolver, FallbackResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
-use snow::{Builder, HandshakeState, StatelessTransportState};
+use snow::{Builder, HandshakeState};
 use zeroize::Zeroizing;
 
+use crate::direction::Direction;
 use crate::frame::{self, CIPHERTEXT, ENCAPSULATION_KEY, ID, NOISE_1, NOISE_2};
 use crate::{NodeId, ReplicaId};
 
@@ -44,7 +45,8 @@ pub(crate) struct Pair {
 
 /// Both ends hold the same keys, if the other end is who the manifest says.
 pub(crate) struct Established {
-    pub(crate) transport: StatelessTransportState,
+    pub(crate) outbound: Direction,
+    pub(crate) inbound: Direction,
     pub(crate) session: [u8; ID],
     pub(crate) peer: ReplicaId,
 }
@@ -183,9 +185,20 @@ pub(crate) fn finish(
     establish(state, u64::from_be_bytes(*peer))
 }
 
-fn establish(state: HandshakeState, peer: ReplicaId) -> Option<Established> {
+/// The keys of both directions (Noise §5.2, `Split()`). They leave the library because both ends replace
+/// them for as long as the session lives, and a frame must be tried before a key is given up.
+fn establish(mut state: HandshakeState, peer: ReplicaId) -> Option<Established> {
+    if !state.is_handshake_finished() {
+        return None;
+    }
     let session = state.get_handshake_hash().first_chunk().copied()?;
-    Some(Established { transport: state.into_stateless_transport_mode().ok()?, session, peer })
+    let (by_initiator, by_responder) = state.dangerously_get_raw_split();
+    let [mut outbound, mut inbound] =
+        [by_initiator, by_responder].map(|key| Direction::new(Zeroizing::new(key)));
+    if !state.is_initiator() {
+        core::mem::swap(&mut outbound, &mut inbound);
+    }
+    Some(Established { outbound, inbound, session, peer })
 }
 
 /// The ciphertext travels beside the Noise message, so it is bound here: another one, another key.

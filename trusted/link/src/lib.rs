@@ -20,9 +20,10 @@
 //! | deliver a frame twice, late or out of order | counters only rise; anything not above is dropped |
 //! | carry a frame to another pair of nodes | both node ids, both keys and the manifest are in the handshake |
 //! | repeat the hello of a dead process | it gets an answer that nobody can use: a session counts from its first data frame, so the living one stays |
-//! | repeat a dead process's hello *and* its data | its id is retired here, and the answer depends on how many sessions there were before |
+//! | repeat a dead process's hello *and* its data | its id is retired here, and each session that begins replaces the secret behind the answers |
 //! | flood with old hellos, to push out one that is half done | the same hello gets the same answer, and is repeated until the session carries data |
 //! | put this process's memory back | the peer acknowledges, by counter and tag, a frame that this process never sent: [`Halt::RolledBack`] |
+//! | keep every frame, and read a memory later | at each erasure a key is replaced by its successor, at both ends, and a seed by the next |
 //! | put it back to before the session | a new hello for a pair that has a session is refused; the old hello brings the old session and its proof back |
 //!
 //! **What it cannot see.** A process that was put back, and whose host from then on withholds every
@@ -34,15 +35,16 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 #![deny(missing_docs)]
 
+mod direction;
 mod fragment;
 mod frame;
 mod handshake;
 mod peer;
+mod seeds;
 mod session;
 
-use chacha20::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
-use zeroize::Zeroizing;
+#[cfg(test)]
+mod memory_tests;
 
 pub use fragment::MAX_MESSAGE;
 pub use frame::MAX_FRAME;
@@ -50,6 +52,7 @@ pub use handshake::public_key;
 
 use handshake::Keys;
 use peer::Peer;
+use seeds::Seeds;
 
 /// A node of the fleet, 1..=62.
 pub type NodeId = u8;
@@ -144,9 +147,11 @@ pub enum Halt {
 /// All links of one process.
 pub struct Links {
     keys: Keys,
-    rng: ChaCha20Rng,
-    answer_secret: Zeroizing<[u8; 32]>,
+    seeds: Seeds,
     peers: Vec<Peer>,
+    /// What the links were last rekeyed for, and what of it every peer has followed.
+    retiring: u64,
+    retired: u64,
     /// The time of the last call that told it.
     now_ms: u64,
     halted: bool,
@@ -165,19 +170,17 @@ impl Links {
         {
             return Err(ConfigError::Fleet);
         }
+        let mut seeds = Seeds::new(seed);
         let mut list: Vec<Peer> = Vec::with_capacity(peers.len());
         for (node, public) in peers {
             let known = list.iter().any(|p| p.node() == node);
             if !(1..=MAX_NODE).contains(&node) || node == own || known {
                 return Err(ConfigError::Peer(node));
             }
-            list.push(Peer::new(own, node, public));
+            list.push(Peer::new(own, node, public, &mut seeds));
         }
-        let mut rng = ChaCha20Rng::from_seed(seed);
-        let mut answer_secret = Zeroizing::new([0; 32]);
-        rng.fill_bytes(&mut answer_secret[..]);
         let keys = Keys::new(id, static_secret, manifest_digest, fleet);
-        Ok(Links { keys, rng, answer_secret, peers: list, now_ms: 0, halted: false })
+        Ok(Links { keys, seeds, peers: list, retiring: 0, retired: 0, now_ms: 0, halted: false })
     }
 
     /// Takes one frame that the host says came from `from`. Whatever does not belong is dropped in
@@ -190,7 +193,7 @@ impl Links {
         let Some(peer) = self.peers.iter_mut().find(|p| p.node() == from) else {
             return Vec::new();
         };
-        let events = peer.on_frame(&self.keys, &self.answer_secret, now_ms, bytes);
+        let events = peer.on_frame(&self.keys, &mut self.seeds, now_ms, bytes);
         self.halted = events.iter().any(|e| matches!(e, LinkEvent::Halt(_)));
         events
     }
@@ -213,14 +216,38 @@ impl Links {
         self.now_ms = now_ms;
         if !self.halted {
             for peer in &mut self.peers {
-                peer.tick(&self.keys, &mut self.rng, now_ms, &mut events);
+                peer.tick(&self.keys, &mut self.seeds, now_ms, &mut events);
+            }
+            if self.peers.iter().all(Peer::was_rekeyed) {
+                self.retired = self.retiring;
             }
         }
         events
     }
 
+    /// This process has forgotten what was erased up to `through`: from here on its frames are sealed
+    /// under new keys, and nothing that stays here opens what it sent before.
+    pub fn retire(&mut self, through: u64) {
+        if through > self.retiring {
+            self.retiring = through;
+            self.peers.iter_mut().for_each(Peer::rekey);
+        }
+    }
+
+    /// The newest [`Links::retire`] after which every peer has given up the older keys as well.
+    pub fn retired_through(&self) -> u64 {
+        self.retired
+    }
+
     /// The process of that node that this one has a session with.
     pub fn process_of(&self, node: NodeId) -> Option<ReplicaId> {
         self.peers.iter().find(|p| p.node() == node).and_then(Peer::process)
+    }
+}
+
+#[cfg(test)]
+impl Links {
+    fn seeds_now(&self) -> &[u8; 32] {
+        self.seeds.now()
     }
 }

@@ -5,13 +5,12 @@
 
 use std::collections::VecDeque;
 
-use chacha20::ChaCha20Rng;
-use rand_core::Rng;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::frame::{CIPHERTEXT, Frame, ID, NOISE_1, NOISE_2};
-use crate::handshake::{self, Keys, Pair};
+use crate::frame::{CIPHERTEXT, Data, Frame, ID, NOISE_1, NOISE_2};
+use crate::handshake::{self, Established, Keys, Pair};
+use crate::seeds::Seeds;
 use crate::session::{Heard, Session};
 use crate::{
     Halt, KEEPALIVE_MS, LinkEvent, NodeId, RETRY_MS, ReplicaId, SILENCE_MS, is_process_of,
@@ -38,9 +37,9 @@ pub(crate) struct Peer {
     /// Hellos of the current process for which it already has a session; no need to open them again.
     refused: Option<[u8; ID]>,
     retired: VecDeque<ReplicaId>,
-    /// How many sessions there have been. It enters every answer, so that what was recorded under an
-    /// earlier session of the same two processes can never be played again.
-    generation: u64,
+    /// Decides the answers (responder only). Each session that begins replaces it: with it somebody who
+    /// recorded the handshake could make the session's keys again.
+    answer_secret: Zeroizing<[u8; 32]>,
 }
 
 /// The one session that counts.
@@ -64,7 +63,7 @@ struct Provisional {
 }
 
 impl Peer {
-    pub(crate) fn new(own: NodeId, node: NodeId, peer_public: [u8; 32]) -> Peer {
+    pub(crate) fn new(own: NodeId, node: NodeId, peer_public: [u8; 32], seeds: &mut Seeds) -> Peer {
         let pair = Pair { initiator: own.min(node), responder: own.max(node), peer_public };
         Peer {
             node,
@@ -76,7 +75,7 @@ impl Peer {
             provisional: VecDeque::new(),
             refused: None,
             retired: VecDeque::new(),
-            generation: 0,
+            answer_secret: seeds.fresh(),
         }
     }
 
@@ -98,20 +97,24 @@ impl Peer {
     pub(crate) fn on_frame(
         &mut self,
         keys: &Keys,
-        answer_secret: &[u8; 32],
+        seeds: &mut Seeds,
         now_ms: u64,
         bytes: &[u8],
     ) -> Vec<LinkEvent> {
         let mut events = Vec::new();
         match Frame::parse(bytes) {
-            Some(Frame::Data { session, counter, sealed }) => {
-                self.on_data(now_ms, session, counter, sealed, &mut events);
-            }
+            Some(Frame::Data(data)) => self.on_data(seeds, now_ms, &data, &mut events),
             Some(Frame::Hello(noise)) if !self.initiator => {
-                self.on_hello(keys, answer_secret, now_ms, noise, &mut events);
+                self.on_hello(keys, now_ms, noise, &mut events);
             }
             Some(Frame::Answer { hello, ciphertext, noise }) if self.initiator => {
-                self.on_answer(keys, now_ms, hello, ciphertext, noise, &mut events);
+                let answered = self.on_answer(keys, hello, ciphertext, noise);
+                if let Some((established, pending)) = answered {
+                    let Pending { hello, frame: repeat, .. } = pending;
+                    let session = Session::new(established, now_ms);
+                    self.begin(seeds, Current { session, hello, repeat }, &mut events);
+                    self.confirm(now_ms, &mut events);
+                }
             }
             _ => {}
         }
@@ -121,7 +124,6 @@ impl Peer {
     fn on_hello(
         &mut self,
         keys: &Keys,
-        answer_secret: &[u8; 32],
         now_ms: u64,
         noise: &[u8; NOISE_1],
         events: &mut Vec<LinkEvent>,
@@ -140,7 +142,7 @@ impl Peer {
         if self.refused == Some(hello) {
             return;
         }
-        let seed = self.answer_seed(answer_secret, noise);
+        let seed = answer_seed(&self.answer_secret, noise);
         let Some(opened) = handshake::open(keys, &self.pair, &seed, noise) else {
             return;
         };
@@ -162,42 +164,32 @@ impl Peer {
     fn on_answer(
         &mut self,
         keys: &Keys,
-        now_ms: u64,
         hello: [u8; ID],
         ciphertext: &[u8; CIPHERTEXT],
         noise: &[u8; NOISE_2],
-        events: &mut Vec<LinkEvent>,
-    ) {
-        let Some(pending) = self.pending.as_ref().filter(|p| p.hello == hello) else {
-            return;
-        };
-        let Some(established) =
-            handshake::finish(keys, &self.pair, &pending.seed, ciphertext, noise)
-        else {
-            return;
-        };
-        if !self.may_begin(established.peer) {
-            return;
+    ) -> Option<(Established, Pending)> {
+        let pending = self.pending.as_ref().filter(|p| p.hello == hello)?;
+        let seed = &pending.seed;
+        let established = handshake::finish(keys, &self.pair, seed, ciphertext, noise)?;
+        // A session that was never heard of may have been forgotten there: the answer waited too long.
+        // The peer said nothing under it, so nothing that it said is forgotten here.
+        let unheard = |c: &Current| c.session.peer() == established.peer && !c.session.was_heard();
+        if !self.may_begin(established.peer) && !self.current.as_ref().is_some_and(unheard) {
+            return None;
         }
-        let Some(pending) = self.pending.take() else {
-            return;
-        };
-        let session = Session::new(established, now_ms);
-        self.begin(Current { session, hello, repeat: pending.frame }, events);
-        self.confirm(now_ms, events);
+        Some((established, self.pending.take()?))
     }
 
     fn on_data(
         &mut self,
+        seeds: &mut Seeds,
         now_ms: u64,
-        session: [u8; ID],
-        counter: u64,
-        sealed: &[u8],
+        data: &Data<'_>,
         events: &mut Vec<LinkEvent>,
     ) {
-        if let Some(current) = self.current.as_mut().filter(|c| c.session.id() == session) {
+        if let Some(current) = self.current.as_mut().filter(|c| c.session.id() == data.session) {
             let from = current.session.peer();
-            match current.session.hear(now_ms, counter, sealed) {
+            match current.session.hear(now_ms, data) {
                 Heard::Nothing => {}
                 Heard::RolledBack => events.push(LinkEvent::Halt(Halt::RolledBack)),
                 Heard::Frame(message) => {
@@ -208,13 +200,14 @@ impl Peer {
             }
             return;
         }
-        let Some(index) = self.provisional.iter().position(|p| p.session.id() == session) else {
+        let Some(index) = self.provisional.iter().position(|p| p.session.id() == data.session)
+        else {
             return;
         };
         let Some(waiting) = self.provisional.get_mut(index) else {
             return;
         };
-        match waiting.session.hear(now_ms, counter, sealed) {
+        match waiting.session.hear(now_ms, data) {
             Heard::Nothing => {}
             Heard::RolledBack => events.push(LinkEvent::Halt(Halt::RolledBack)),
             Heard::Frame(message) => {
@@ -223,11 +216,23 @@ impl Peer {
                     return;
                 };
                 let from = session.peer();
-                self.begin(Current { session, hello, repeat: answer }, events);
+                self.begin(seeds, Current { session, hello, repeat: answer }, events);
                 events.extend(message.map(|bytes| LinkEvent::Message { from, bytes }));
                 self.confirm(now_ms, events);
             }
         }
+    }
+
+    /// Replaces the key of everything that is sent from here.
+    pub(crate) fn rekey(&mut self) {
+        let current = self.current.iter_mut().map(|c| &mut c.session);
+        let waiting = self.provisional.iter_mut().map(|p| &mut p.session);
+        current.chain(waiting).for_each(Session::rekey);
+    }
+
+    /// Whether the other end has given up the keys of everything that was sent before.
+    pub(crate) fn was_rekeyed(&self) -> bool {
+        self.current.as_ref().is_none_or(|c| c.session.was_rekeyed())
     }
 
     /// Whether that process may get a session: it is one of this node's, has none yet, and was not
@@ -239,15 +244,16 @@ impl Peer {
             && !self.retired.contains(&process)
     }
 
-    fn begin(&mut self, current: Current, events: &mut Vec<LinkEvent>) {
+    fn begin(&mut self, seeds: &mut Seeds, current: Current, events: &mut Vec<LinkEvent>) {
         let replica = current.session.peer();
-        if let Some(gone) = self.current.replace(current) {
+        let gone = self.current.replace(current).filter(|gone| gone.session.peer() != replica);
+        if let Some(gone) = gone {
             if self.retired.len() >= MAX_RETIRED {
                 self.retired.pop_front();
             }
             self.retired.push_back(gone.session.peer());
         }
-        self.generation = self.generation.saturating_add(1);
+        self.answer_secret = seeds.fresh();
         self.provisional.clear();
         self.pending = None;
         self.refused = None;
@@ -262,12 +268,12 @@ impl Peer {
     pub(crate) fn tick(
         &mut self,
         keys: &Keys,
-        rng: &mut ChaCha20Rng,
+        seeds: &mut Seeds,
         now_ms: u64,
         events: &mut Vec<LinkEvent>,
     ) {
         if self.initiator {
-            self.offer(keys, rng, now_ms, events);
+            self.offer(keys, seeds, now_ms, events);
         }
         let idle = self.current.as_mut().filter(|c| c.session.idle_for(now_ms) >= KEEPALIVE_MS);
         let frame = idle.and_then(|c| c.session.keepalive(now_ms));
@@ -277,13 +283,7 @@ impl Peer {
     /// The initiator's hellos. While it has heard nothing under its session, it repeats the hello of
     /// that session: the peer may not have been able to keep its half. After a silence it also offers a
     /// new one: the peer may be another process, which cannot ask for itself.
-    fn offer(
-        &mut self,
-        keys: &Keys,
-        rng: &mut ChaCha20Rng,
-        now_ms: u64,
-        events: &mut Vec<LinkEvent>,
-    ) {
+    fn offer(&mut self, keys: &Keys, seeds: &mut Seeds, now_ms: u64, events: &mut Vec<LinkEvent>) {
         let session = self.current.as_ref().map(|c| &c.session);
         let silent = session.is_none_or(|s| s.silent_for(now_ms) >= SILENCE_MS);
         let unheard = session.is_some_and(|s| !s.was_heard());
@@ -297,16 +297,15 @@ impl Peer {
         self.confirm(now_ms, events);
         if silent {
             if self.pending.is_none() {
-                self.pending = self.new_pending(keys, rng);
+                self.pending = self.new_pending(keys, seeds);
             }
             let hello = self.pending.as_ref().map(|p| p.frame.clone());
             self.push(hello, events);
         }
     }
 
-    fn new_pending(&self, keys: &Keys, rng: &mut ChaCha20Rng) -> Option<Pending> {
-        let mut seed = Zeroizing::new([0; 32]);
-        rng.fill_bytes(&mut seed[..]);
+    fn new_pending(&self, keys: &Keys, seeds: &mut Seeds) -> Option<Pending> {
+        let seed = seeds.fresh();
         let frame = handshake::hello(keys, &self.pair, &seed)?;
         let Some(Frame::Hello(noise)) = Frame::parse(&frame) else {
             return None;
@@ -315,18 +314,46 @@ impl Peer {
         Some(Pending { seed, hello, frame })
     }
 
-    fn answer_seed(&self, secret: &[u8; 32], noise: &[u8; NOISE_1]) -> Zeroizing<[u8; 32]> {
-        let hash = Sha256::new()
-            .chain_update(ANSWER_LABEL)
-            .chain_update(secret)
-            .chain_update([self.node])
-            .chain_update(self.generation.to_be_bytes())
-            .chain_update(noise);
-        Zeroizing::new(hash.finalize().into())
-    }
-
     fn push(&self, frames: impl IntoIterator<Item = Vec<u8>>, events: &mut Vec<LinkEvent>) {
         let to = self.node;
         events.extend(frames.into_iter().map(|bytes| LinkEvent::Send { to, bytes }));
+    }
+}
+
+fn answer_seed(secret: &[u8; 32], noise: &[u8; NOISE_1]) -> Zeroizing<[u8; 32]> {
+    let hash = Sha256::new().chain_update(ANSWER_LABEL).chain_update(secret).chain_update(noise);
+    Zeroizing::new(hash.finalize().into())
+}
+
+/// What somebody finds who reads the memory of this process.
+#[cfg(test)]
+pub(crate) struct Memory {
+    pub(crate) keys: Vec<(u64, Zeroizing<[u8; 32]>)>,
+    pub(crate) answer_secret: Zeroizing<[u8; 32]>,
+    pub(crate) pending: Option<Zeroizing<[u8; 32]>>,
+}
+
+#[cfg(test)]
+impl Peer {
+    pub(crate) fn memory(&self) -> Memory {
+        let current = self.current.iter().map(|c| &c.session);
+        let sessions = current.chain(self.provisional.iter().map(|p| &p.session));
+        Memory {
+            keys: sessions.flat_map(Session::keys_now).collect(),
+            answer_secret: self.answer_secret.clone(),
+            pending: self.pending.as_ref().map(|p| p.seed.clone()),
+        }
+    }
+
+    pub(crate) fn danger_answer_seed(
+        &self,
+        secret: &[u8; 32],
+        noise: &[u8; NOISE_1],
+    ) -> Zeroizing<[u8; 32]> {
+        answer_seed(secret, noise)
+    }
+
+    pub(crate) fn danger_pair(&self) -> &Pair {
+        &self.pair
     }
 }

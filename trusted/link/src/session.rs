@@ -2,21 +2,23 @@
 
 use std::collections::VecDeque;
 
-use snow::StatelessTransportState;
+use zeroize::Zeroizing;
 
 use crate::ReplicaId;
+use crate::direction::Direction;
 use crate::fragment::{self, Fragment, Part, Reassembly};
-use crate::frame::{self, DATA_HEADER, ID, MAX_FRAME, TAG};
+use crate::frame::{self, Data, ID, MAX_FRAME, TAG};
 use crate::handshake::Established;
 
-/// Noise reserves the highest nonce, and a session that got here has lived for ages.
+/// Noise keeps the highest nonce for making the next key, and a session that got here has lived for ages.
 const LAST_COUNTER: u64 = u64::MAX - 1;
 
 /// Frames on their way whose tags are remembered. An acknowledgement older than that proves nothing.
 const MAX_TAGS: usize = 4_096;
 
 pub(crate) struct Session {
-    transport: StatelessTransportState,
+    outbound: Direction,
+    inbound: Direction,
     id: [u8; ID],
     peer: ReplicaId,
     /// The counter of the last frame that was made here. The first has 1.
@@ -26,8 +28,11 @@ pub(crate) struct Session {
     /// The highest counter that was accepted from the peer, and the tag of that frame.
     received: u64,
     received_tag: [u8; TAG],
+    /// The highest counter that the peer has from here, and the first one under the key of now.
+    acknowledged: u64,
+    first_of_period: u64,
     messages: u64,
-    inbound: Reassembly,
+    arriving: Reassembly,
     last_sent_ms: u64,
     last_heard_ms: u64,
 }
@@ -45,15 +50,18 @@ pub(crate) enum Heard {
 impl Session {
     pub(crate) fn new(established: Established, now_ms: u64) -> Session {
         Session {
-            transport: established.transport,
+            outbound: established.outbound,
+            inbound: established.inbound,
             id: established.session,
             peer: established.peer,
             sent: 0,
             tags: VecDeque::from([[0; TAG]]),
             received: 0,
             received_tag: [0; TAG],
+            acknowledged: 0,
+            first_of_period: 1,
             messages: 0,
-            inbound: Reassembly::default(),
+            arriving: Reassembly::default(),
             last_sent_ms: now_ms,
             last_heard_ms: now_ms,
         }
@@ -80,16 +88,37 @@ impl Session {
         now_ms.saturating_sub(self.last_sent_ms)
     }
 
+    /// Makes the next key for what is sent from here, and drops what has half arrived.
+    pub(crate) fn rekey(&mut self) {
+        if self.outbound.rekey().is_none() {
+            // Nothing leaves under a key that should be gone.
+            self.sent = LAST_COUNTER;
+        }
+        self.first_of_period = self.sent.saturating_add(1);
+        self.arriving = Reassembly::default();
+    }
+
+    /// Whether the peer has a frame under the key of now. Then it has given up every older one: a later
+    /// key opens nothing older, and a key replaces the one before it.
+    pub(crate) fn was_rekeyed(&self) -> bool {
+        self.acknowledged >= self.first_of_period
+    }
+
     /// Takes a data frame that names this session.
-    pub(crate) fn hear(&mut self, now_ms: u64, counter: u64, sealed: &[u8]) -> Heard {
+    pub(crate) fn hear(&mut self, now_ms: u64, frame: &Data<'_>) -> Heard {
+        let Data { period, counter, sealed, .. } = *frame;
         if counter <= self.received || counter > LAST_COUNTER || sealed.len() > MAX_FRAME {
             return Heard::Nothing;
         }
-        let mut plain = vec![0; sealed.len()];
-        let Ok(read) = self.transport.read_message(counter, sealed, &mut plain) else {
+        let before = self.inbound.period();
+        let Some(plain) = self.inbound.open(period, counter, sealed) else {
             return Heard::Nothing;
         };
-        let Some(part) = plain.get(..read).and_then(Part::parse) else {
+        if period != before {
+            // No message goes on under another key, and half of one may hold what is to be forgotten.
+            self.arriving = Reassembly::default();
+        }
+        let Some(part) = Part::parse(&plain) else {
             return Heard::Nothing;
         };
         // Only the peer can write this, and it writes what it has received. So that frame was sent by
@@ -99,8 +128,9 @@ impl Session {
         }
         self.received = counter;
         self.received_tag = sealed.last_chunk().copied().unwrap_or_default();
+        self.acknowledged = self.acknowledged.max(part.acknowledged);
         self.last_heard_ms = now_ms;
-        Heard::Frame(part.body.and_then(|fragment| self.inbound.take(&fragment)))
+        Heard::Frame(part.body.and_then(|fragment| self.arriving.take(&fragment)))
     }
 
     /// Whether the acknowledged frame was made here. The counter alone would not do: a process that was
@@ -141,16 +171,26 @@ impl Session {
     fn seal(&mut self, now_ms: u64, body: Option<Fragment<'_>>) -> Option<Vec<u8>> {
         let counter = self.sent.checked_add(1).filter(|c| *c <= LAST_COUNTER)?;
         let part = Part { acknowledged: self.received, acknowledged_tag: self.received_tag, body };
-        let plain = part.encode();
-        let mut frame = frame::data(self.id, counter, plain.len().checked_add(TAG)?);
+        let mut text: Zeroizing<Vec<u8>> = part.encode();
         // The counter is spent before the cipher sees it: no failure can make it serve twice.
         self.sent = counter;
         self.last_sent_ms = now_ms;
-        let written = self.transport.write_message(counter, &plain, frame.get_mut(DATA_HEADER..)?);
+        let tag = self.outbound.seal(counter, &mut text);
         if self.tags.len() > MAX_TAGS {
             self.tags.pop_front();
         }
-        self.tags.push_back(frame.last_chunk().copied().unwrap_or_default());
-        written.ok().map(|_| frame)
+        self.tags.push_back(tag.unwrap_or_default());
+        let (period, room) = (self.outbound.period(), text.len().checked_add(TAG)?);
+        let mut frame = frame::data(self.id, period, counter, room);
+        frame.extend_from_slice(&text);
+        frame.extend_from_slice(&tag?);
+        Some(frame)
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    pub(crate) fn keys_now(&self) -> [(u64, Zeroizing<[u8; 32]>); 2] {
+        [self.outbound.key_now(), self.inbound.key_now()]
     }
 }

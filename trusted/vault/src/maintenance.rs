@@ -41,12 +41,14 @@ impl<H: Hardware> Vault<H> {
     }
 
     fn beat(&mut self) {
-        let Some(replica) = &self.replica else { return };
+        if self.replica.is_none() {
+            return;
+        }
         let note = Note::Beat {
             wall_ms: self.hardware.wall_ms(),
             applied: self.applied,
             hash: Fixed(self.history.hash()),
-            erased_through: replica.erased_through(),
+            erased_through: self.links.retired_through(),
         };
         let others: Vec<u8> = self.others().collect();
         for node in others {
@@ -133,10 +135,11 @@ impl<H: Hardware> Vault<H> {
     }
 
     /// Up to where *every* node of the manifest, by its living process, has forgotten its old
-    /// erasure keys. As long as the keys are not split among the nodes, one that still has its old
-    /// key still has the salts: a silent node stalls erasure, and the status says so.
+    /// erasure keys, and its peers the keys of what it had sent them. As long as the keys are not split
+    /// among the nodes, one that still has its old key still has the salts: a silent node stalls
+    /// erasure, and the status says so.
     fn erased_everywhere(&self) -> Option<u64> {
-        let mut through = self.replica.as_ref()?.erased_through();
+        let mut through = self.links.retired_through();
         for node in self.others().filter(|_| !cfg!(feature = "danger_mutant_erased_by_itself")) {
             let process = self.links.process_of(node)?;
             let (from, erased) = self.erased.get(&node)?;

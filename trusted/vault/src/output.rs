@@ -102,6 +102,10 @@ impl<H: Hardware> Vault<H> {
         for (to, bytes) in output.messages {
             self.send_replica_message(to, &bytes);
         }
+        // After the messages of this output, since an older key must not outlive what it sealed.
+        if let Some(replica) = &self.replica {
+            self.links.retire(replica.erased_through());
+        }
         if let Some(persist) = output.persist {
             let ops = persist.ops.into_iter().map(host_op).collect();
             self.out.push(ToHost::Persist { number: persist.number, ops });

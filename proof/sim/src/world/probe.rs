@@ -154,6 +154,16 @@ impl World {
         self.nodes.get(node)?.health.as_ref()
     }
 
+    /// Lets nothing pass from one node to another, or lets it pass again.
+    pub fn cut(&mut self, from: usize, to: usize, cut: bool) {
+        let pair = (super::hosts::id(from), super::hosts::id(to));
+        if cut {
+            self.cut.insert(pair);
+        } else {
+            self.cut.remove(&pair);
+        }
+    }
+
     /// Sets a node's wall clock off.
     pub fn skew(&mut self, node: usize, skew_ms: i64) {
         *self.ceremony.nodes[node].skew_ms.borrow_mut() = skew_ms;

@@ -143,6 +143,8 @@ impl World {
                     from = id(self.foe.below(self.count()));
                 }
             }
+        } else if self.cut.contains(&(from, id(to))) {
+            return;
         }
         if !overtakes {
             // Hosts talk over streams that keep their order, and a message of many frames needs it:
