@@ -35,7 +35,7 @@ struct Stage {
 fn stage() -> &'static Stage {
     static STAGE: OnceLock<Stage> = OnceLock::new();
     STAGE.get_or_init(|| {
-        let ceremony = Ceremony::new(&mut Dice::new(1, 1).0, 7, Plan::policy(8_000));
+        let ceremony = Ceremony::new(&mut Dice::new(1, 1).0, &Plan::calm(1, 1));
         let account = Account::normalise("alice").expect("an account");
         let floors = Floors::DANGER_DEVELOPMENT;
         let destination =

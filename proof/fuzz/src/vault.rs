@@ -45,8 +45,7 @@ struct Process {
 
 /// `what ‖ milliseconds (u16 BE) ‖ content`, a piece each.
 pub(crate) fn vault(bytes: &[u8]) -> bool {
-    let plan = plan();
-    let ceremony = Ceremony::new(&mut Dice::new(SEED, 2).0, NODES, plan.policy);
+    let ceremony = Ceremony::new(&mut Dice::new(SEED, 2).0, &plan());
     let clock = Rc::new(RefCell::new(WorldClock { now_ms: 1 }));
     let mut process =
         Process { ceremony, clock, vault: None, asked: BTreeSet::new(), persisted: 0, answers: 0 };
