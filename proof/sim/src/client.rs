@@ -101,12 +101,23 @@ impl User {
             .danger_unstretched();
         let mut device = seed;
         device[0] ^= 0x55;
+        let right = format!("right password {number}");
+        Self::at(destination, [&right, &format!("wrong password {number}")], &device, seed)
+    }
+
+    fn at(
+        destination: Destination,
+        passwords: [&str; 2],
+        device: &[u8; 32],
+        seed: [u8; 32],
+    ) -> Self {
+        let [password, wrong] = passwords.map(|text| Password::prepare(text).expect("a password"));
         Self {
             destination,
             backup_key: BackupKey::from_bytes(seed),
-            password: Password::prepare(&format!("right password {number}")).expect("password"),
-            wrong: Password::prepare(&format!("wrong password {number}")).expect("password"),
-            device: DeviceKey::from_seed(&device),
+            password,
+            wrong,
+            device: DeviceKey::from_seed(device),
             stage: Stage::Idle,
             frame_number: 0,
             stored: false,
@@ -131,30 +142,9 @@ impl User {
     /// # Panics
     /// If a password cannot be prepared: a defect of the simulator.
     pub fn thief(victim: &Self, seed: [u8; 32]) -> Self {
-        let password = |text: &str| Password::prepare(text).expect("password");
-        Self {
-            destination: victim.destination.clone(),
-            backup_key: BackupKey::from_bytes(seed),
-            password: password("the thief's own password"),
-            wrong: password("a guess"),
-            device: DeviceKey::from_seed(&seed),
-            stage: Stage::Idle,
-            frame_number: 0,
-            stored: false,
-            wrong_since_success: 0,
-            maybe_failed: 0,
-            begun: 0,
-            begun_before: 0,
-            maybe_succeeded: false,
-            maybe_stored: false,
-            touched: true,
-            unanswered: 0,
-            generation: 0,
-            counter: 0,
-            asked: None,
-            locked: false,
-            recoveries: 0,
-        }
+        let passwords = ["the thief's own password", "a guess"];
+        let thief = Self::at(victim.destination.clone(), passwords, &seed, seed);
+        Self { touched: true, ..thief }
     }
 
     /// The frame to carry now, again and again until its answer comes.

@@ -91,13 +91,13 @@ fn sum_up(totals: &Totals, options: &Options, seconds: f64) {
          {} locked, {} kills, {} cold starts, {} halts",
         totals.ran,
         options.jobs,
-        totals.events,
-        totals.answers,
-        totals.recoveries,
-        totals.locked,
-        totals.crashes,
-        totals.cold_starts,
-        totals.halts
+        totals.sum.events,
+        totals.sum.answers,
+        totals.sum.recoveries,
+        totals.sum.locked,
+        totals.sum.crashes,
+        totals.sum.cold_starts,
+        totals.sum.halts
     );
     eprintln!("{} passed, {} failed", totals.ran - totals.failed, totals.failed);
 }

@@ -30,33 +30,21 @@ pub struct Totals {
     pub ran: u64,
     /// Seeds that broke something.
     pub failed: u64,
-    /// Events that happened.
-    pub events: u64,
-    /// Answers that users took.
-    pub answers: u64,
-    /// Recoveries that brought the key back.
-    pub recoveries: u64,
-    /// Records destroyed by wrong passwords.
-    pub locked: u64,
-    /// Processes that were killed.
-    pub crashes: u64,
-    /// Start statements after genesis.
-    pub cold_starts: u64,
-    /// Processes that stopped themselves.
-    pub halts: u64,
+    /// The counts of all of them.
+    pub sum: Report,
 }
 
 impl Totals {
     fn add(&mut self, report: &Report) {
         self.ran += 1;
         self.failed += u64::from(!report.broken.is_empty());
-        self.events += report.events;
-        self.answers += report.answers;
-        self.recoveries += report.recoveries;
-        self.locked += report.locked;
-        self.crashes += report.crashes;
-        self.cold_starts += report.cold_starts;
-        self.halts += report.halts;
+        self.sum.events += report.events;
+        self.sum.answers += report.answers;
+        self.sum.recoveries += report.recoveries;
+        self.sum.locked += report.locked;
+        self.sum.crashes += report.crashes;
+        self.sum.cold_starts += report.cold_starts;
+        self.sum.halts += report.halts;
     }
 }
 
@@ -71,7 +59,8 @@ pub fn one(seed: u64) -> Report {
                 .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
                 .unwrap_or_else(|| "no message".to_owned());
             let story = format!("expected no panic, got: {text}");
-            Report { broken: vec![Broken { invariant: "panic", story }], ..Report::empty(seed) }
+            let broken = vec![Broken { invariant: "panic", story }];
+            Report { seed, broken, ..Report::default() }
         }
     }
 }

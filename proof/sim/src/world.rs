@@ -86,7 +86,7 @@ pub(crate) struct Node {
 }
 
 /// What came of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// The seed.
     pub seed: u64,
@@ -110,25 +110,6 @@ pub struct Report {
     pub broken: Vec<Broken>,
     /// SHA-256 over every event: a run repeats to the byte.
     pub digest: [u8; 32],
-}
-
-impl Report {
-    /// Nothing has happened yet.
-    pub const fn empty(seed: u64) -> Self {
-        Self {
-            seed,
-            virtual_ms: 0,
-            events: 0,
-            answers: 0,
-            recoveries: 0,
-            locked: 0,
-            crashes: 0,
-            cold_starts: 0,
-            halts: 0,
-            broken: Vec::new(),
-            digest: [0; 32],
-        }
-    }
 }
 
 /// One run.
@@ -187,7 +168,7 @@ impl World {
             oracle.guard_secret(user.password.as_bytes());
         }
         let scripts = (0..plan.users).map(|_| users::Script::draw(&mut dice, &plan)).collect();
-        let report = Report::empty(plan.seed);
+        let report = Report { seed: plan.seed, ..Report::default() };
         Self {
             nodes: nodes.collect(),
             plan,

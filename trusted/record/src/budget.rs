@@ -130,7 +130,7 @@ impl Counters {
         self.since_success_ms.clear();
     }
 
-    /// What only a mutant does.
+    #[cfg(feature = "danger_mutant_refund_unfinished")]
     pub(crate) fn refund(&mut self) {
         self.row = self.row.saturating_sub(1);
         self.year_ms.pop();

@@ -109,9 +109,8 @@ impl State {
             self.held.insert(slot);
             self.timers.set(attempt.expires_ms.saturating_add(1), slot);
         }
-        if cfg!(feature = "danger_mutant_refund_unfinished")
-            && state.attempt.as_ref().is_some_and(|open| is_open(open, cx.now_ms))
-        {
+        #[cfg(feature = "danger_mutant_refund_unfinished")]
+        if state.attempt.as_ref().is_some_and(|open| is_open(open, cx.now_ms)) {
             state.counters.refund();
         }
         state.past.retain(|past| cx.now_ms <= past.expires_ms);

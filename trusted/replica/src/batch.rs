@@ -140,7 +140,7 @@ impl Replica {
         for effect in batch.effects {
             self.take_effect(effect);
         }
-        if self.given.is_none() && self.halted.is_none() {
+        if !self.is_frozen() && self.halted.is_none() {
             self.out.messages.extend(batch.messages);
         }
         let Some((ready, generation)) = batch.ready else {
@@ -273,7 +273,7 @@ impl Replica {
             out.released.clear();
             out.persist = None;
         }
-        if self.given.is_some() {
+        if self.is_frozen() {
             out.messages.clear();
             out.released.clear();
         }

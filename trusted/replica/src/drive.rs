@@ -53,7 +53,7 @@ impl Replica {
         let regular = due.saturating_add(tick_ms);
         self.next_tick_ms = Some(if regular > now_ms { regular } else { soon });
         self.ticks = self.ticks.saturating_add(1);
-        if self.halted.is_none() && self.given.is_none() {
+        if self.halted.is_none() && !self.is_frozen() {
             self.tick();
         }
     }
@@ -118,7 +118,7 @@ impl Replica {
         let Some(message) = codec::decode(bytes, self.config.max_frame) else {
             return self.refuse(from, Refusal::Malformed);
         };
-        if self.given.is_some() {
+        if self.is_frozen() {
             return self.refuse(from, Refusal::NotNow);
         }
         match message {

@@ -35,13 +35,11 @@ impl Replica {
             chain_hash: tip.hash,
             empty,
         };
-        if cfg!(feature = "danger_mutant_position_does_not_freeze") {
-            self.told = Some(position);
-            return position;
-        }
         self.given = Some(position);
-        self.batches.forget_messages();
-        self.waiting.abandon();
+        if self.is_frozen() {
+            self.batches.forget_messages();
+            self.waiting.abandon();
+        }
         position
     }
 
@@ -54,12 +52,7 @@ impl Replica {
         let Some(mine) = start.positions.iter().find(|p| p.id == self.config.id) else {
             return self.start_without_me();
         };
-        let told = if cfg!(feature = "danger_mutant_position_does_not_freeze") {
-            self.told
-        } else {
-            self.given
-        };
-        if told != Some(*mine) {
+        if self.given != Some(*mine) {
             return Err(StartError::NotMyPosition);
         }
         if !self.open(&opening) {

@@ -42,8 +42,6 @@ pub struct Replica {
     /// Batches that the library must not outrun: a snapshot or a start that is not yet durable.
     pub(crate) blocks: u32,
     pub(crate) given: Option<Position>,
-    /// What only a mutant uses.
-    pub(crate) told: Option<crate::Position>,
     pub(crate) halted: Option<Halt>,
     pub(crate) joiners: BTreeMap<NodeId, ReplicaId>,
     pub(crate) superseded: BTreeSet<u64>,
@@ -93,7 +91,6 @@ impl Replica {
             batches: Batches::default(),
             blocks: 0,
             given: None,
-            told: None,
             halted: None,
             joiners: BTreeMap::new(),
             superseded: BTreeSet::new(),
@@ -227,7 +224,7 @@ impl Replica {
         if self.halted.is_some() {
             return Role::Halted;
         }
-        if self.given.is_some() {
+        if self.is_frozen() {
             return Role::Frozen;
         }
         let Some(raft) = &self.raft else {
@@ -315,7 +312,12 @@ impl Replica {
 
     /// True while it may vote, acknowledge, propose or answer.
     pub(crate) fn acts(&self) -> bool {
-        self.halted.is_none() && self.given.is_none() && self.blocks == 0
+        self.halted.is_none() && !self.is_frozen() && self.blocks == 0
+    }
+
+    /// Whether it told custodians where it stands, and waits for what they make of it.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.given.is_some() && !cfg!(feature = "danger_mutant_position_does_not_freeze")
     }
 
     pub(crate) fn needed_holders(&self) -> usize {

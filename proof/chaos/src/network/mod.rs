@@ -63,8 +63,8 @@ impl Network {
                  delay by a token bucket"
             }
             Self::Proxies(_) => {
-                "one loopback with a proxy on every link (network namespaces are not permitted \
-                 here); cuts, delay and losses are the proxies'"
+                "one loopback with a proxy on every link, no network namespaces; cuts, delay and \
+                 losses are the proxies'"
             }
         }
     }
