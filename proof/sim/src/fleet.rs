@@ -56,6 +56,7 @@ impl Ceremony {
                 link: draw(rng),
                 sealing_root: draw(rng),
                 cell: RefCell::default(),
+                cell_owner: RefCell::default(),
                 cells: RefCell::default(),
                 illness: RefCell::default(),
                 skew_ms: RefCell::default(),

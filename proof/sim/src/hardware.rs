@@ -29,6 +29,8 @@ pub struct NodeHardware {
     pub sealing_root: [u8; 32],
     /// The overwritable cell.
     pub cell: RefCell<Vec<u8>>,
+    /// The process that may write it.
+    pub cell_owner: RefCell<u64>,
     /// What was in it before: this cell's host copies it.
     pub cells: RefCell<Vec<Vec<u8>>>,
     /// Whether it answers.
@@ -181,13 +183,17 @@ impl Keys for SimHardware {
 }
 
 impl Cell for SimHardware {
-    fn read(&self) -> Result<Zeroizing<Vec<u8>>, HardwareError> {
+    fn claim(&mut self, process: u64) -> Result<Zeroizing<Vec<u8>>, HardwareError> {
         self.answers()?;
+        *self.node.cell_owner.borrow_mut() = process;
         Ok(Zeroizing::new(self.node.cell.borrow().clone()))
     }
 
-    fn overwrite(&mut self, bytes: &[u8]) -> Result<(), HardwareError> {
+    fn overwrite(&mut self, process: u64, bytes: &[u8]) -> Result<(), HardwareError> {
         self.answers()?;
+        if *self.node.cell_owner.borrow() != process {
+            return Err(HardwareError::Taken);
+        }
         let before = self.node.cell.replace(bytes.to_vec());
         let mut cells = self.node.cells.borrow_mut();
         if cells.len() >= CELLS {

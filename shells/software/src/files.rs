@@ -1,6 +1,8 @@
 //! Files that hold secrets: readable by their owner alone, never half written, never replaced.
 
 use crate::failure::Failure;
+use rustix::{fs::FlockOperation, io::Errno};
+use std::time::{Duration, Instant};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{Read, Write},
@@ -107,6 +109,39 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         }
         Err(e) => Err(Failure::io("create", path, &e)),
         Ok(()) => sync_dir_of(path).map_err(|e| Failure::io("sync the folder of", path, &e)),
+    }
+}
+
+/// A folder that this process alone uses, for as long as the process lives: the system takes the lock back
+/// at its end, however it ends.
+pub struct Lock(#[expect(dead_code, reason = "held, not used")] File);
+
+/// How long a process waits for its predecessor to end.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
+impl Lock {
+    /// Takes the folder, and waits a little for a process that is about to end.
+    ///
+    /// # Errors
+    /// [`Failure::Machine`] if another process has it.
+    pub fn take(dir: &Path) -> Result<Self, Failure> {
+        let folder = File::open(dir).map_err(|e| Failure::io("open", dir, &e))?;
+        let began = Instant::now();
+        loop {
+            match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self(folder)),
+                Err(Errno::WOULDBLOCK | Errno::INTR) if began.elapsed() < LOCK_PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(Failure::Machine(format!(
+                        "another vault process uses {}; expected one process for each node: end it first",
+                        dir.display()
+                    )));
+                }
+                Err(e) => return Err(Failure::io("lock", dir, &e.into())),
+            }
+        }
     }
 }
 

@@ -226,9 +226,10 @@ mod tests {
             let keys = NodeKeys::generate(1).expect("keys");
             let secrets = FleetSecrets::generate("dev").expect("secrets");
             let mut hardware = Software::new(dir, keys, secrets, 0);
+            hardware.claim(1).expect("claim");
             for content in [b"one", b"two"] {
-                hardware.overwrite(content).expect("overwrite");
-                assert_eq!(hardware.read().expect("read").as_slice(), content);
+                hardware.overwrite(1, content).expect("overwrite");
+                assert_eq!(hardware.claim(1).expect("claim").as_slice(), content);
             }
         });
     }

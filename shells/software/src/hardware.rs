@@ -4,7 +4,7 @@ use crate::{files, fleet_secrets::FleetSecrets, node_keys::NodeKeys};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha512;
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{Seek, Write},
     path::{Path, PathBuf},
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 
 /// The cell's file name in the vault's folder.
 pub const CELL_FILE: &str = "cell";
-const CELL_HEADER: &[u8] = b"strongroom cell v1\n";
+/// The owner's number follows, then what the owner keeps.
+const CELL_HEADER: &[u8] = b"strongroom cell v2\n";
 
 /// Keys in memory, the cell in a file, the system's clocks and generator, no counter.
 pub struct Software {
@@ -93,42 +94,68 @@ impl Keys for Software {
     }
 }
 
-impl Cell for Software {
-    fn read(&self) -> Result<Zeroizing<Vec<u8>>, HardwareError> {
+impl Software {
+    /// The cell's owner and its bytes; nobody's and empty at first.
+    fn read_cell(&self) -> Result<(u64, Zeroizing<Vec<u8>>), HardwareError> {
         if !self.cell.exists() {
-            return Ok(Zeroizing::new(Vec::new()));
+            return Ok((0, Zeroizing::new(Vec::new())));
         }
         let bytes = files::read_secret(&self.cell).map_err(|_| HardwareError::Unavailable)?;
-        bytes
-            .strip_prefix(CELL_HEADER)
-            .map(|content| Zeroizing::new(content.to_vec()))
-            .ok_or(HardwareError::Broken)
+        let content = bytes.strip_prefix(CELL_HEADER).ok_or(HardwareError::Broken)?;
+        let (owner, content) = content.split_first_chunk().ok_or(HardwareError::Broken)?;
+        Ok((u64::from_be_bytes(*owner), Zeroizing::new(content.to_vec())))
     }
 
-    fn overwrite(&mut self, bytes: &[u8]) -> Result<(), HardwareError> {
-        overwrite(&self.cell, bytes).map_err(|_| HardwareError::Unavailable)
+    fn write_cell(&self, owner: u64, bytes: &[u8]) -> Result<(), HardwareError> {
+        let content = Zeroizing::new([CELL_HEADER, &owner.to_be_bytes(), bytes].concat());
+        overwrite(&self.cell, &content).map_err(|_| HardwareError::Unavailable)
+    }
+}
+
+/// A file cannot compare and write in one step; [`files::Lock`] on the folder makes it one, since nobody
+/// else writes here meanwhile. The owner in the file stands for a host that lends the folder around.
+impl Cell for Software {
+    fn claim(&mut self, process: u64) -> Result<Zeroizing<Vec<u8>>, HardwareError> {
+        let (_, bytes) = self.read_cell()?;
+        self.write_cell(process, &bytes)?;
+        Ok(bytes)
+    }
+
+    fn overwrite(&mut self, process: u64, bytes: &[u8]) -> Result<(), HardwareError> {
+        let (owner, _) = self.read_cell()?;
+        if owner != process {
+            return Err(HardwareError::Taken);
+        }
+        self.write_cell(process, bytes)
     }
 }
 
 /// A new file takes the old one's place in one step; then the old one's blocks are zeroed.
 ///
-/// A crash before the rename leaves the old bytes, after it the new ones: never a mixture. Zeroing
-/// reaches what an ordinary disk reads back, not what a flash controller or a snapshot keeps.
-fn overwrite(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Zeroing reaches what an ordinary disk reads back, not what a flash controller or a snapshot keeps.
+fn overwrite(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let draft = files::draft_of(path);
-    let content = Zeroizing::new([CELL_HEADER, bytes].concat());
-    files::write_draft(&draft, &content)?;
+    if let Ok(left_over) = OpenOptions::new().write(true).open(&draft) {
+        zero(left_over)?;
+    }
+    files::write_draft(&draft, content)?;
+    // A crash here: the old bytes stand, beside a draft that the next write, at the latest the next
+    // process's claim, zeroes and removes. Nothing is sealed under a key that the draft alone has: no
+    // output leaves the vault before this function returns.
     let old = OpenOptions::new().write(true).open(path).ok();
     fs::rename(&draft, path)?;
+    // A crash here: the old bytes or the new ones, as the folder was written or not. Both keys of a
+    // compaction are in whichever of the two its disk may need.
     files::sync_dir_of(path)?;
-    // From here on a crash has the new bytes and, at worst, the old ones in unlinked blocks.
-    if let Some(mut old) = old {
-        let len = usize::try_from(old.metadata()?.len()).unwrap_or(0);
-        old.rewind()?;
-        old.write_all(&vec![0; len])?;
-        old.sync_data()?;
-    }
-    Ok(())
+    // A crash here: the new bytes, and the old ones in blocks that no name leads to any more.
+    old.map_or(Ok(()), zero)
+}
+
+fn zero(mut file: File) -> std::io::Result<()> {
+    let len = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    file.rewind()?;
+    file.write_all(&vec![0; len])?;
+    file.sync_data()
 }
 
 impl Counter for Software {
@@ -176,11 +203,11 @@ mod tests {
     fn the_cell_holds_what_was_written_last_and_the_old_blocks_are_zeroed() {
         let dir = tempfile::tempdir().expect("dir");
         let mut hardware = body(dir.path());
-        assert!(hardware.read().expect("empty").is_empty());
-        hardware.overwrite(b"first key").expect("first");
+        assert!(hardware.claim(7).expect("empty").is_empty());
+        hardware.overwrite(7, b"first key").expect("first");
         let old = fs::File::open(dir.path().join(CELL_FILE)).expect("hold the old file open");
-        hardware.overwrite(b"second key").expect("second");
-        assert_eq!(hardware.read().expect("read").as_slice(), b"second key");
+        hardware.overwrite(7, b"second key").expect("second");
+        assert_eq!(hardware.claim(8).expect("claim").as_slice(), b"second key");
         let mut kept = Vec::new();
         std::io::Read::read_to_end(&mut &old, &mut kept).expect("read the old file");
         assert!(kept.iter().all(|byte| *byte == 0));
@@ -189,16 +216,50 @@ mod tests {
     }
 
     #[test]
+    fn inv7_an_old_process_cannot_write_a_retired_key_back() {
+        let dir = tempfile::tempdir().expect("dir");
+        let (mut old, mut new) = (body(dir.path()), body(dir.path()));
+        old.claim(1).expect("claim");
+        old.overwrite(1, b"key 1 and key 2").expect("write");
+        assert_eq!(new.claim(2).expect("claim").as_slice(), b"key 1 and key 2");
+        assert_eq!(old.overwrite(1, b"key 1").err(), Some(HardwareError::Taken), "at once");
+        new.overwrite(2, b"key 2").expect("write");
+        for _ in 0..2 {
+            assert_eq!(old.overwrite(1, b"key 1 and key 2").err(), Some(HardwareError::Taken));
+        }
+        assert_eq!(new.claim(3).expect("claim").as_slice(), b"key 2");
+        assert_eq!(new.overwrite(0, b"").err(), Some(HardwareError::Taken));
+    }
+
+    #[test]
+    fn inv7_a_draft_that_a_crash_left_is_zeroed_by_the_next_claim() {
+        let dir = tempfile::tempdir().expect("dir");
+        let mut hardware = body(dir.path());
+        let draft = files::draft_of(&dir.path().join(CELL_FILE));
+        files::write_draft(&draft, b"a key that is to be forgotten").expect("as if it crashed");
+        let mut left_over = fs::File::open(&draft).expect("hold it open");
+        hardware.claim(1).expect("claim");
+        assert!(!draft.exists());
+        let mut kept = Vec::new();
+        std::io::Read::read_to_end(&mut left_over, &mut kept).expect("read");
+        assert!(kept.len() == 29 && kept.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
     fn a_cell_that_others_may_read_or_that_is_torn_is_no_cell() {
         let dir = tempfile::tempdir().expect("dir");
         let mut hardware = body(dir.path());
-        hardware.overwrite(b"key").expect("write");
+        hardware.claim(7).expect("claim");
+        hardware.overwrite(7, b"key").expect("write");
         let path = dir.path().join(CELL_FILE);
-        fs::write(&path, b"strongroom c").expect("tear");
-        assert_eq!(hardware.read().err(), Some(HardwareError::Broken));
+        for torn in [&b"strongroom c"[..], CELL_HEADER, b"strongroom cell v2\n1234567"] {
+            fs::write(&path, torn).expect("tear");
+            assert_eq!(hardware.claim(7).err(), Some(HardwareError::Broken));
+            assert_eq!(hardware.overwrite(7, b"key").err(), Some(HardwareError::Broken));
+        }
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         fs::set_permissions(&path, open).expect("chmod");
-        assert_eq!(hardware.read().err(), Some(HardwareError::Unavailable));
+        assert_eq!(hardware.claim(7).err(), Some(HardwareError::Unavailable));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use strongroom_shell_software::{
     admit::{Admitted, Claim, admit},
     args::Options,
     failure::Failure,
+    files::Lock,
     harden::{self, Measure},
     hardware::Software,
     pump::{Engine, pump},
@@ -32,6 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("--tick-ms {tick_ms}, expected 5 to 10000")));
     }
     let mut measures = harden::before_keys();
+    let _alone = Lock::take(&dir)?;
     let admitted = admit(Claim {
         dir: &dir,
         node,

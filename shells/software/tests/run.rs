@@ -255,3 +255,22 @@ fn what_no_host_sends_ends_the_vault() {
     framing::write(pipe, b"noise").expect("write");
     assert_eq!(host.close().code(), Some(1));
 }
+
+#[test]
+fn a_second_process_of_a_node_is_refused_until_the_first_is_gone() {
+    let site = one_node();
+    let mut host = Host::start(&site);
+    host.say(&ToVault::LoadEnd {});
+    host.health("alive", |_| true);
+    let words = site.run_words(&site.vault_dir(1), 1, "dev");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (code, said) = support::bad(&words);
+    assert_eq!(code, 1);
+    assert!(said.contains("another vault process uses"), "{said}");
+    host.health("the first goes on", |_| true);
+    // Killed without a chance to tidy up: the next one starts at once.
+    drop(host);
+    let mut host = Host::start(&site);
+    host.say(&ToVault::LoadEnd {});
+    host.health("alive", |_| true);
+}

@@ -19,6 +19,8 @@ pub enum HardwareError {
     Unavailable,
     /// The device answered something impossible.
     Broken,
+    /// Another process of this node has taken the cell over.
+    Taken,
 }
 
 impl core::fmt::Display for HardwareError {
@@ -27,6 +29,7 @@ impl core::fmt::Display for HardwareError {
             Self::NoKey => "the hardware holds no such key",
             Self::Unavailable => "the hardware does not answer",
             Self::Broken => "the hardware gave an impossible answer",
+            Self::Taken => "another process of this node has taken the cell over",
         })
     }
 }
@@ -88,18 +91,23 @@ pub trait Keys {
 }
 
 /// A few bytes that can be overwritten, so that what they held is gone.
+///
+/// One process of the node owns them, the last that claimed them: a host may start one process beside
+/// another, and the older one must not write back a key that the newer one has retired (INV-7).
 pub trait Cell {
-    /// The bytes held now; empty at first.
+    /// Takes the cell over for this process, durably, and gives the bytes held now; empty at first. From
+    /// then on no other process writes it.
     ///
     /// # Errors
-    /// [`HardwareError`].
-    fn read(&self) -> Result<Zeroizing<Vec<u8>>, HardwareError>;
+    /// [`HardwareError`]: the former owner or this process owns the cell, with the bytes of before.
+    fn claim(&mut self, process: u64) -> Result<Zeroizing<Vec<u8>>, HardwareError>;
 
-    /// Replaces the bytes, durably, before it returns.
+    /// Compares the owner and replaces the bytes, in one step, durably, before it returns.
     ///
     /// # Errors
-    /// [`HardwareError`]: the bytes held before or the new ones are held, nothing else.
-    fn overwrite(&mut self, bytes: &[u8]) -> Result<(), HardwareError>;
+    /// [`HardwareError::Taken`] if another process owns the cell: nothing was written. Any other: the bytes
+    /// held before or the new ones are held, nothing else.
+    fn overwrite(&mut self, process: u64, bytes: &[u8]) -> Result<(), HardwareError>;
 }
 
 /// A number that only rises, if the hardware has one.

@@ -87,7 +87,7 @@ impl<H: Hardware> Vault<H> {
     }
 
     fn new_replica(&mut self, image: DiskImage) -> Result<Replica, BootError> {
-        let cell = self.hardware.read()?.to_vec();
+        let cell = self.hardware.claim(self.incarnation.as_u64())?.to_vec();
         let nodes = self.fleet.nodes.iter().filter_map(|node| NodeId::new(node.id)).collect();
         let config = Config {
             node: self.incarnation.node(),

@@ -5,7 +5,7 @@ use crate::{
     vault::Vault,
     waiting::ReplyTo,
 };
-use strongroom_hardware::Hardware;
+use strongroom_hardware::{Hardware, HardwareError};
 use strongroom_link::{LinkEvent, node_of};
 use strongroom_record::{Effect, Entry, Limits, State};
 use strongroom_replica::{
@@ -93,11 +93,14 @@ impl<H: Hardware> Vault<H> {
     pub(crate) fn on_output(&mut self, now_ms: u64, output: Output) {
         // The erasure key's cell first: a batch sealed under a key that is held nowhere would lose
         // live salts in a crash right after it.
-        if let Some(cell) = &output.cell
-            && self.hardware.overwrite(cell).is_err()
-        {
-            self.halt(103, "the hardware's cell could not be overwritten");
-            return;
+        if let Some(cell) = &output.cell {
+            match self.hardware.overwrite(self.incarnation.as_u64(), cell) {
+                Ok(()) => {}
+                Err(HardwareError::Taken) => {
+                    return self.halt(107, "another process of this node has taken its cell over");
+                }
+                Err(_) => return self.halt(103, "the hardware's cell could not be overwritten"),
+            }
         }
         for (to, bytes) in output.messages {
             self.send_replica_message(to, &bytes);
