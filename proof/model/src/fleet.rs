@@ -34,10 +34,13 @@ pub struct Fleet {
     pub bounds: Bounds,
     /// A rule left out.
     pub mutant: Option<Mutant>,
+    /// Whether states that differ only in which node is which are one state. Every step then names
+    /// nodes as the state before it does, and a story of several is hard to read.
+    pub renames: bool,
 }
 
 /// One log entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Entry {
     /// An attempt, charged.
     Charge {
@@ -121,7 +124,7 @@ impl Seats {
 }
 
 /// What a disk can prove.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Disk {
     /// The newest era that it knows.
     pub era: u8,
@@ -131,8 +134,15 @@ pub struct Disk {
     pub log: Vec<Entry>,
 }
 
+impl Disk {
+    /// (last term, length): Raft's order of logs.
+    pub fn tip(&self) -> (u8, usize) {
+        (self.log.last().map_or(0, Entry::term), self.log.len())
+    }
+}
+
 /// What a process is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// Not readmitted yet.
     Joining,
@@ -147,12 +157,10 @@ pub enum Role {
 }
 
 /// One process. What it has appended is durable: crashes in between are the disks' histories.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Process {
     /// Its name.
     pub name: Name,
-    /// Whether its host started it on a disk that is not its node's newest.
-    pub is_old: bool,
     /// What it is.
     pub role: Role,
     /// What it holds.
@@ -196,30 +204,33 @@ impl Process {
         self.matched.iter().find(|(who, _)| *who == name).map_or(0, |(_, len)| *len)
     }
 
-    /// (last term, length): Raft's order of logs.
+    /// How far its log is.
     pub fn tip(&self) -> (u8, usize) {
-        tip(&self.disk.log)
+        self.disk.tip()
+    }
+
+    /// Whether it read that a newer process of its node has its seat.
+    fn is_superseded(&self) -> bool {
+        self.role != Role::Joining
+            && self.seats().newest().get(node_of(self.name)).is_some_and(|now| *now > self.name)
     }
 }
 
-/// The order of logs.
-pub(crate) fn tip(log: &[Entry]) -> (u8, usize) {
-    (log.last().map_or(0, Entry::term), log.len())
-}
-
 /// One node.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Node {
     /// Its processes; more than one if its host forks.
     pub processes: Vec<Process>,
-    /// Every state that its disk was ever in.
+    /// Every state that its disk was ever in, the newest last.
     pub history: Vec<Disk>,
     /// The last nonce that it used.
     pub nonce: u8,
+    /// The highest log that any of its disks ever held: what witnesses of its positions know.
+    pub top: (u8, usize),
 }
 
 /// The whole fleet.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct State {
     /// By number.
     pub nodes: Vec<Node>,
@@ -246,7 +257,6 @@ impl State {
         let node = |name: &Name| Node {
             processes: vec![Process {
                 name: *name,
-                is_old: false,
                 role: Role::Follower,
                 disk: disk.clone(),
                 voted: None,
@@ -257,6 +267,7 @@ impl State {
             }],
             history: vec![disk.clone()],
             nonce: 1,
+            top: (0, 0),
         };
         Self {
             nodes: dealt.iter().map(node).collect(),
@@ -279,14 +290,26 @@ impl State {
         self.nodes.get(node_of(name))?.processes.iter().find(|p| p.name == name)
     }
 
+    /// Whoever reads that a newer process of its node is in the fleet acts no more.
+    pub(crate) fn halt_the_superseded(&mut self) {
+        for node in &mut self.nodes {
+            node.processes.retain(|p| !p.is_superseded());
+        }
+    }
+
+    /// No disk of the past is ever read again.
+    pub(crate) fn forget_disks(&mut self) {
+        self.nodes.iter_mut().for_each(|node| node.history.clear());
+    }
+
     /// Changes one of them, and remembers what its disk has become.
     pub fn change(&mut self, name: Name, change: impl FnOnce(&mut Process)) {
         let Some(node) = self.nodes.get_mut(node_of(name)) else { return };
         let Some(process) = node.processes.iter_mut().find(|p| p.name == name) else { return };
         change(process);
         let disk = process.disk.clone();
-        if !node.history.contains(&disk) {
-            node.history.push(disk);
-        }
+        node.top = node.top.max(disk.tip());
+        node.history.retain(|kept| *kept != disk);
+        node.history.push(disk);
     }
 }

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alike;
 mod fleet;
 mod moves;
 mod promises;
@@ -28,14 +29,20 @@ pub enum Mutant {
     OldCounts,
     /// Whoever told custodians a position goes on meanwhile.
     NoFreeze,
+    /// A node whose host keeps an older process alive beside the one that told counts in a cold start.
+    TwinCounts,
+    /// A process goes on after it read that a newer one of its node has its seat.
+    SupersededGoesOn,
 }
 
 impl Mutant {
     /// All of them, with the names that the command line knows.
-    pub const ALL: [(&'static str, Self); 4] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("keep-name", Self::KeepName),
         ("empty-counts", Self::EmptyCounts),
         ("old-counts", Self::OldCounts),
         ("no-freeze", Self::NoFreeze),
+        ("twin-counts", Self::TwinCounts),
+        ("superseded-goes-on", Self::SupersededGoesOn),
     ];
 }

@@ -14,30 +14,24 @@ const HELP: &str = "strongroom-model [--config NAME] [--deep] [--mutant NAME] [-
 exit codes: 0 every promise holds, 1 one is broken, 2 usage";
 
 /// Name, bounds, and whether it is large.
-const CONFIGS: [(&str, Bounds, bool); 6] = [
-    (
-        "elections",
-        Bounds { nodes: 3, terms: 2, charges: 1, boots: 0, starts: 0, forks: false },
-        false,
-    ),
-    (
-        "restarts",
-        Bounds { nodes: 3, terms: 2, charges: 1, boots: 1, starts: 0, forks: false },
-        false,
-    ),
-    (
-        "power-loss",
-        Bounds { nodes: 3, terms: 1, charges: 1, boots: 1, starts: 1, forks: false },
-        false,
-    ),
-    ("starts", Bounds { nodes: 3, terms: 1, charges: 1, boots: 0, starts: 1, forks: false }, false),
-    ("forks", Bounds { nodes: 3, terms: 2, charges: 1, boots: 1, starts: 0, forks: true }, true),
-    (
-        "three-terms",
-        Bounds { nodes: 3, terms: 3, charges: 1, boots: 1, starts: 0, forks: false },
-        true,
-    ),
+const CONFIGS: [(&str, Bounds, bool); 11] = [
+    ("elections", within(3, 2), false),
+    ("three-terms", within(3, 3), false),
+    ("five", within(5, 2), false),
+    ("restarts", Bounds { boots: 1, ..within(3, 2) }, false),
+    ("two-restarts", Bounds { boots: 2, ..within(3, 2) }, false),
+    ("forks", Bounds { boots: 1, forks: true, ..within(3, 2) }, false),
+    ("starts", Bounds { starts: 1, ..within(3, 1) }, false),
+    ("power-loss", Bounds { boots: 1, starts: 1, ..within(3, 1) }, false),
+    ("forked-loss", Bounds { boots: 1, starts: 1, forks: true, ..within(3, 1) }, false),
+    ("five-restart", Bounds { boots: 1, ..within(5, 2) }, true),
+    ("five-loss", Bounds { starts: 1, ..within(5, 1) }, false),
 ];
+
+/// Nodes and terms alone.
+const fn within(nodes: usize, terms: u8) -> Bounds {
+    Bounds { nodes, terms, charges: 1, boots: 0, starts: 0, forks: false }
+}
 
 struct Options {
     config: Option<String>,
@@ -87,7 +81,11 @@ fn main() -> ExitCode {
     let mut broken = false;
     for (name, bounds, _) in chosen {
         runs += 1;
-        broken |= !holds(name, Fleet { bounds: *bounds, mutant: options.mutant }, &options);
+        broken |= !holds(
+            name,
+            Fleet { bounds: *bounds, mutant: options.mutant, renames: options.mutant.is_none() },
+            &options,
+        );
     }
     if runs == 0 {
         eprintln!("error: no such configuration; --list names them");

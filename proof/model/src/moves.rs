@@ -1,8 +1,8 @@
 //! What may happen next.
 
 use crate::{
-    Answered, Mutant,
-    fleet::{Disk, Entry, Fleet, Name, Process, Role, State, node_of, tip},
+    Answered, Mutant, alike,
+    fleet::{Disk, Entry, Fleet, Name, Process, Role, State, node_of},
     promises,
 };
 use stateright::{Model, Property};
@@ -48,14 +48,18 @@ impl Fleet {
         !matches!(process.role, Role::Joining | Role::Frozen)
     }
 
+    /// Nothing reads what a process that was not readmitted found on its disk, but custodians and one
+    /// mutant.
+    fn reads_disks(&self) -> bool {
+        self.bounds.starts > 0 || self.is(Mutant::KeepName)
+    }
+
     fn of_process(&self, state: &State, p: &Process, moves: &mut Vec<Move>) {
         let era = p.disk.era;
         let peers = || state.processes().filter(move |q| q.name != p.name && q.disk.era <= era);
         // Each era begins a term above all earlier ones, and has as many elections.
         let last = self.bounds.terms + 2 * era.saturating_sub(1);
-        // Nodes are alike: whoever campaigns first is called node 0.
-        let first = state.processes().all(|q| q.disk.term == 0);
-        let may = p.disk.term < last && p.seats().holds(p.name) && (!first || node_of(p.name) == 0);
+        let may = p.disk.term < last && p.seats().holds(p.name);
         if p.role == Role::Follower && may {
             moves.push(Move::Campaign(p.name));
         }
@@ -133,7 +137,11 @@ impl Fleet {
 
     /// A majority of nodes, each by its newest process, holds the entry.
     fn is_held(&self, p: &Process, index: usize) -> bool {
-        let newest = p.seats().newest();
+        let mut newest = p.seats().newest();
+        // Whoever was sent anything without a seat is a learner.
+        for (name, _) in &p.matched {
+            newest[node_of(*name)] = newest[node_of(*name)].max(*name);
+        }
         let holders = newest.iter().filter(|name| **name != 0 && p.matched(**name) > index).count();
         holders > newest.len() / 2
     }
@@ -144,11 +152,8 @@ impl Fleet {
         }
         for (at, node) in state.nodes.iter().enumerate() {
             let empty = Disk::default();
-            // Nothing reads what a process that was not readmitted found on its disk, but custodians and
-            // mutants: without them all disks are one, and one is tried.
-            let read = self.bounds.starts > 0 || self.is(Mutant::KeepName);
-            let disks = node.history.iter().rev().chain([&empty]);
-            for disk in disks.take(if read { usize::MAX } else { 1 }) {
+            // Where nothing reads disks, all are one, and the empty one is tried.
+            for disk in node.history.iter().rev().chain([&empty]) {
                 moves.push(Move::Boot(at, disk.clone()));
                 if self.bounds.forks && node.processes.len() < 2 {
                     moves.push(Move::Fork(at, disk.clone()));
@@ -176,8 +181,10 @@ impl Fleet {
                 .collect();
             let empty = |p: &&Process| p.disk.log.is_empty();
             let has_empty = named.iter().any(empty);
-            let has_old = named.iter().any(|p| p.is_old);
+            let has_old = named.iter().any(|p| p.disk.tip() < state.nodes[node_of(p.name)].top);
+            let has_twin = named.iter().any(|p| state.nodes[node_of(p.name)].processes.len() > 1);
             let told = named.len() == needed
+                && (!has_twin || self.is(Mutant::TwinCounts))
                 && (!has_empty || self.is(Mutant::EmptyCounts))
                 && (!has_old || has_empty || self.is(Mutant::OldCounts));
             if told {
@@ -256,7 +263,7 @@ impl Model for Fleet {
                 let p = last.process(by)?;
                 let Some(Entry::Charge { number, .. }) = p.disk.log.get(index) else { return None };
                 let (era, term) = (p.disk.era, p.disk.term);
-                state.answered.push(Answered { number: *number, index, era, term, by });
+                state.answered.push(Answered { number: *number, index, era, term });
             }
             Move::Boot(at, disk) => self.boot(&mut state, at, &disk, false),
             Move::Fork(at, disk) => self.boot(&mut state, at, &disk, true),
@@ -275,7 +282,13 @@ impl Model for Fleet {
             }
             Move::Start => start(last, &mut state),
         }
-        Some(state)
+        if !self.is(Mutant::SupersededGoesOn) {
+            state.halt_the_superseded();
+        }
+        if !self.reads_disks() || state.boots >= self.bounds.boots {
+            state.forget_disks();
+        }
+        Some(if self.renames { alike::renamed(state) } else { state })
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -304,10 +317,8 @@ impl Fleet {
         let name = old.as_ref().filter(|_| keeps).map_or(fresh, |old| old.name);
         let kept = keeps && disk.era > 0;
         let dealt = old.map(|old| old.dealt).unwrap_or_default();
-        let is_old = node.history.last() != Some(disk);
         node.processes.push(Process {
             name,
-            is_old,
             role: if kept { Role::Follower } else { Role::Joining },
             disk: disk.clone(),
             voted: None,
@@ -355,7 +366,7 @@ fn append(last: &State, state: &mut State, from: Name, to: Name) -> Option<()> {
 fn start(last: &State, state: &mut State) {
     state.era += 1;
     let era = state.era;
-    let top = last.told.iter().map(|(_, disk)| disk.term.max(tip(&disk.log).0)).max().unwrap_or(0);
+    let top = last.told.iter().map(|(_, disk)| disk.term.max(disk.tip().0)).max().unwrap_or(0);
     let mut dealt = vec![0; last.nodes.len()];
     for (name, _) in &last.told {
         dealt[node_of(*name)] = *name;

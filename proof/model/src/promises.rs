@@ -1,10 +1,10 @@
 //! The promises, as properties of every state.
 
-use crate::fleet::{Entry, Fleet, Name, Process, Role, State};
+use crate::fleet::{Entry, Fleet, Process, Role, State};
 use stateright::Property;
 
 /// An answer that left a vault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Answered {
     /// The charge.
     pub number: u8,
@@ -14,8 +14,6 @@ pub struct Answered {
     pub era: u8,
     /// And the term.
     pub term: u8,
-    /// Who answered.
-    pub by: Name,
 }
 
 /// All that is checked, by the names of spec §2 and §17.

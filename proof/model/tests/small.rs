@@ -14,7 +14,19 @@ fn said(output: &Output) -> String {
 fn every_promise_holds_in_every_state_of_the_small_configurations() {
     let run = model(&[]);
     assert_eq!(run.status.code(), Some(0), "{}", said(&run));
-    for config in ["elections", "restarts", "power-loss", "starts"] {
+    let small = [
+        "elections",
+        "three-terms",
+        "five",
+        "restarts",
+        "two-restarts",
+        "forks",
+        "starts",
+        "power-loss",
+        "forked-loss",
+        "five-loss",
+    ];
+    for config in small {
         assert!(said(&run).contains(&format!("{config}: ")), "{config} was not visited");
     }
 }
@@ -26,6 +38,8 @@ fn a_rule_left_out_breaks_a_promise() {
         ("no-freeze", "starts", "holds every answered charge"),
         ("empty-counts", "power-loss", "holds every answered charge"),
         ("old-counts", "power-loss", "holds every answered charge"),
+        ("twin-counts", "forked-loss", "holds every answered charge"),
+        ("superseded-goes-on", "forks", "readmitted"),
     ];
     for (mutant, config, promise) in cases {
         let run = model(&["--mutant", mutant, "--config", config]);
