@@ -20,6 +20,7 @@ pub mod oracle;
 pub mod plan;
 pub mod record;
 pub mod runner;
+pub mod view;
 pub mod world;
 
 pub use plan::Plan;

@@ -14,6 +14,7 @@ use crate::{
     oracle::{Broken, Oracle},
     plan::{Dice, Plan},
     record::Recorder,
+    view::Seen,
 };
 use adversary::Foe;
 use std::{
@@ -142,6 +143,8 @@ pub struct World {
     /// The answer to a probe.
     pub(crate) probed: Option<Vec<u8>>,
     pub(crate) recorder: Option<Recorder>,
+    /// What hosts see, if somebody wants to know.
+    pub(crate) seen: Option<Vec<Seen>>,
 }
 
 impl World {
@@ -192,6 +195,7 @@ impl World {
             tended: true,
             probed: None,
             recorder: None,
+            seen: None,
         }
     }
 

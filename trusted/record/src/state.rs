@@ -24,9 +24,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        // A snapshot is one message of at most 64 MiB, and a slot that somebody fills on purpose
-        // takes two kilobytes: the fleet says that it is full before a snapshot could fail.
-        Self { slots: 30_000 }
+        // A snapshot is one message of at most 60 MiB, and a slot that somebody fills on purpose
+        // takes two kilobytes, its salts and padding included: the fleet says that it is full before
+        // a snapshot could fail.
+        Self { slots: 28_000 }
     }
 }
 
@@ -117,11 +118,6 @@ impl State {
         self.erased_through
     }
 
-    /// When something must happen even if nobody asks.
-    pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.timers.next_ms()
-    }
-
     /// How many deadlines are kept.
     pub fn deadlines(&self) -> usize {
         self.timers.len()
@@ -137,7 +133,8 @@ impl State {
         }
     }
 
-    pub(crate) fn current_policy(&self) -> Policy {
+    /// The newest epoch's policy.
+    pub fn current_policy(&self) -> Policy {
         self.policies.last_key_value().map_or_else(Policy::standard, |(_, policy)| policy.clone())
     }
 

@@ -22,10 +22,6 @@ impl Timers {
         self.0.len()
     }
 
-    pub(crate) fn next_ms(&self) -> Option<u64> {
-        self.0.first().map(|(at, _)| *at)
-    }
-
     /// Takes the next slot whose deadline has come.
     pub(crate) fn pop_due(&mut self, now_ms: u64) -> Option<Slot> {
         let (at, slot) = *self.0.first()?;

@@ -76,7 +76,6 @@ fn inv1_the_tenth_attempt_that_nobody_finishes_erases_by_itself() {
     // Another KE1 neither closes it nor is charged.
     let other = outcome(w.attempt(slot, 11));
     assert!(matches!(other, Outcome::Wait { reason: WaitReason::Row, .. }), "{other:?}");
-    assert!(w.state.next_deadline_ms().is_some());
     w.now += 10 * MINUTE + 1;
     w.apply(slot, Command::Tick {});
     assert!(w.state.slot(&slot).expect("tombstone").record.is_none());

@@ -19,6 +19,10 @@ const BEAT_TICKS: u64 = 5;
 const RETRY_TICKS: u64 = 20;
 /// How often the host is told how its vault is.
 const HEALTH_MS: u64 = 250;
+/// An idle fleet writes so many ticks while an attempt is open.
+const TICKS_AN_ATTEMPT: u64 = 10;
+/// INV-3: in what steps a host is told how many slots hold something.
+const SLOTS_STEP: u64 = 1_024;
 /// Entries after which the log is compacted even before its time.
 const COMPACT_ENTRIES: u64 = 50_000;
 /// The time before a cold start that nothing proves (spec §10.1, cold start).
@@ -127,7 +131,10 @@ impl<H: Hardware> Vault<H> {
             let (epoch, policy) = (self.manifest.epoch, self.manifest.policy.clone());
             return Some(Command::Adopt { epoch, policy });
         }
-        if self.state.next_deadline_ms().is_some_and(|at| at <= time_ms) {
+        // INV-3: an idle fleet ticks, whether a deadline passes or not. An entry that came when one
+        // slot's deadline had passed would tell the host of it.
+        let quiet_ms = self.state.current_policy().open_ms / TICKS_AN_ATTEMPT;
+        if time_ms >= self.state.now_ms().saturating_add(quiet_ms) {
             return Some(Command::Tick {});
         }
         let through = self.erased_everywhere()?;
@@ -203,7 +210,7 @@ impl<H: Hardware> Vault<H> {
             term: replica.map_or(0, Replica::term),
             applied: self.applied,
             peers,
-            slots: self.state.len() as u64,
+            slots: (self.state.len() as u64).next_multiple_of(SLOTS_STEP),
             erased_through: replica.map_or(0, Replica::erased_through),
             now_ms: self.vault_time(now_ms).unwrap_or(0),
             voters: voters

@@ -12,7 +12,7 @@ use strongroom_replica::{
     Applied, Event, Halt, Install, Output, PersistOp as ReplicaOp, ReplicaId, Role,
 };
 use strongroom_wire::{
-    Fixed, codec,
+    CodecError, Fixed, codec,
     codec::Blob,
     process::{PersistOp, ToHost},
     relay::{RelayRefusal, reply_from_bytes},
@@ -161,13 +161,7 @@ impl<H: Hardware> Vault<H> {
             self.history.restore(install.index, [0; 32]);
             return;
         }
-        let read = codec::decode::<Snapshot>(&install.state, SNAPSHOT_LEN_MAX).and_then(
-            |(hash, state)| {
-                let state = State::from_bytes(&state.0, &install.salts, Limits::default())?;
-                Ok((hash, state))
-            },
-        );
-        match read {
+        match read_snapshot(&install) {
             Ok((_, state)) if state.policy_epoch() > self.manifest.epoch => {
                 // Its host gave this process an older manifest than the fleet's: nodes that were
                 // removed since would be admitted again, and get the state with its salts.
@@ -201,7 +195,10 @@ impl<H: Hardware> Vault<H> {
 
     pub(crate) fn snapshot(&self) -> (Vec<u8>, Vec<u8>) {
         let snapshot: Snapshot = (Fixed(self.history.hash()), Blob(self.state.to_bytes()));
-        (codec::encode(&snapshot), self.state.salts_to_bytes())
+        // INV-3: sizes tell neither who enrolled nor who was locked. What does not fit any size fits
+        // no message either: the replica refuses it.
+        let pad = |bytes: Vec<u8>| codec::pad_in_steps(&bytes).unwrap_or(bytes);
+        (pad(codec::encode(&snapshot)), pad(self.state.salts_to_bytes()))
     }
 
     fn provide_snapshot(&mut self) {
@@ -219,6 +216,13 @@ impl<H: Hardware> Vault<H> {
             self.reply(to, Err(RelayRefusal::Unknown));
         }
     }
+}
+
+fn read_snapshot(install: &Install) -> Result<(Fixed<32>, State), CodecError> {
+    let snapshot = codec::unpad_in_steps(&install.state)?;
+    let (hash, state): Snapshot = codec::decode(snapshot, SNAPSHOT_LEN_MAX)?;
+    let salts = codec::unpad_in_steps(&install.salts)?;
+    Ok((hash, State::from_bytes(&state.0, salts, Limits::default())?))
 }
 
 fn host_op(op: ReplicaOp) -> PersistOp {

@@ -183,6 +183,7 @@ impl World {
     }
 
     fn outputs(&mut self, node: usize, outputs: Vec<ToHost>) {
+        self.look(node, &outputs);
         for output in outputs {
             match output {
                 ToHost::Peer { to, bytes } => {

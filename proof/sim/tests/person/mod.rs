@@ -108,6 +108,24 @@ impl Person {
         ask.on_answer(&world.carry_to_leader(&slot, &frame)).expect("destroyed").0
     }
 
+    /// Fails so often, however long it takes.
+    pub fn spend(&mut self, world: &mut World, times: usize) {
+        let mut failed = 0;
+        while failed < times {
+            match self.recover(world, "wrong") {
+                Ok(_) => failed += 1,
+                Err(budget) => {
+                    let now = strongroom_sim::hardware::EPOCH_MS + world.now_ms();
+                    world.pass(budget.next_ms.saturating_sub(now) + 50);
+                }
+            }
+        }
+        // Until the next attempt is taken.
+        let now = strongroom_sim::hardware::EPOCH_MS + world.now_ms();
+        let next = self.budget(world).next_ms;
+        world.pass(next.saturating_sub(now) + 50);
+    }
+
     /// Wrong passwords until the record is gone.
     pub fn lock_out(&mut self, world: &mut World) {
         for n in 0..40 {
