@@ -116,3 +116,36 @@ fn app_and_account_cannot_be_shifted_into_each_other() {
     let slot = |app, account| Slot::of(app, &AccountHash::of(account).expect("account"));
     assert_ne!(slot("chat", "pro:alice"), slot("chatpro", ":alice"));
 }
+
+#[test]
+fn what_has_no_fixed_size_is_padded_in_steps() {
+    const STEP: usize = 65_536;
+    let size = |len: usize| codec::pad_in_steps(&vec![7; len]).expect("padded").len();
+    assert_eq!((size(0), size(STEP - 4), size(STEP - 3)), (STEP, STEP, 2 * STEP));
+    // Padmé: above two megabytes the step doubles with the length, and costs less than 12 %.
+    assert_eq!(size(5 << 20), (5 << 20) + 2 * STEP);
+    for len in [1 << 20, (1 << 20) + 1, 3_000_001, 20_000_000, 60_000_000] {
+        let padded = size(len);
+        assert!(padded >= len + 4 && padded - len < len / 8, "{len} became {padded}");
+    }
+    let padded = codec::pad_in_steps(b"some salts").expect("padded");
+    assert_eq!(codec::unpad_in_steps(&padded), Ok(&b"some salts"[..]));
+}
+
+#[test]
+fn padding_in_steps_has_one_form() {
+    const STEP: usize = 65_536;
+    let padded = codec::pad_in_steps(b"some salts").expect("padded");
+    let refused = |bytes: &[u8], error| assert_eq!(codec::unpad_in_steps(bytes), Err(error));
+    refused(&[], CodecError::Malformed);
+    refused(&[0, 0, 0], CodecError::Malformed);
+    refused(&padded[..STEP - 1], CodecError::Length { got: STEP - 1, expected: STEP });
+    let longer = [&padded[..], &vec![0; STEP]].concat();
+    refused(&longer, CodecError::Length { got: 2 * STEP, expected: STEP });
+    let mut other = padded.clone();
+    other[STEP - 1] = 1;
+    refused(&other, CodecError::Padding);
+    // A length that somebody merely wrote allocates nothing and reads nothing.
+    other[..4].copy_from_slice(&u32::MAX.to_be_bytes());
+    refused(&other, CodecError::Malformed);
+}

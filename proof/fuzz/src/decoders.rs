@@ -8,7 +8,7 @@ use strongroom_session::{FleetPublic, FleetSecret, Scope};
 use strongroom_wire::{
     AccountHash, Fixed, Slot,
     caps::opaque::{KE1_LEN, KE3_LEN},
-    codec::{self, unpad},
+    codec::{self, pad_in_steps, unpad, unpad_in_steps},
     digest::sha256,
     owner::{Authority, OwnerAuth},
     process::{self, Health, PersistOp, ToHost, ToVault},
@@ -165,5 +165,9 @@ pub(crate) fn sealed(bytes: &[u8]) -> bool {
         assert_eq!(public.to_bytes(), bytes);
     }
     let plain = unpad(bytes, bytes.len());
-    public.is_ok() || plain.is_ok()
+    let stepped = unpad_in_steps(bytes);
+    if let Ok(content) = stepped {
+        assert_eq!(pad_in_steps(content).as_deref(), Ok(bytes), "two paddings of one content");
+    }
+    public.is_ok() || plain.is_ok() || stepped.is_ok()
 }

@@ -9,7 +9,7 @@ use strongroom_protocol::{
     owner::{AskBudget, Owner, Status},
 };
 use strongroom_sim::{
-    World,
+    Plan, World,
     view::{Seen, Sight},
 };
 use strongroom_wire::Slot;
@@ -29,7 +29,9 @@ struct Town {
 
 impl Town {
     fn new() -> Self {
-        let mut world = World::calm(21);
+        // Attempts expire while hosts watch.
+        let plan = Plan { policy: Plan::policy(8_000), ..Plan::calm(21, 0) };
+        let mut world = World::calm_with(plan);
         let mut known = Person::new(&world, "known", 1);
         known.enroll(&mut world, "right");
         let unknown = Person::new(&world, "unknown", 2);
