@@ -22,6 +22,9 @@ usage: cargo xtask COMMAND
   fuzz [--seconds N] [--stable] [TARGET]...
              fuzz every target, or these, N seconds each (10); with coverage where a nightly
              compiler and cargo-fuzz are installed, without it elsewhere and with --stable
+  coverage [--html] [--json]
+             which lines of trusted/ the tests, the simulator and the fuzz corpus reach; each other
+             line is explained in proof/coverage.toml
   help       this text
 
 exit codes: 0 ok, 1 a check failed, 2 usage, 3 not available in this tree";
@@ -54,6 +57,8 @@ pub(crate) enum Command {
     Mutants(MutantOptions),
     /// Fuzz.
     Fuzz(FuzzOptions),
+    /// Measure what the tests reach.
+    Coverage(CoverageOptions),
 }
 
 /// Options of `test`.
@@ -76,6 +81,15 @@ pub(crate) struct FuzzOptions {
     pub(crate) stable: bool,
     /// Which; none means all.
     pub(crate) targets: Vec<String>,
+}
+
+/// Options of `coverage`.
+#[derive(Debug, PartialEq, Eq, Default)]
+pub(crate) struct CoverageOptions {
+    /// Also write pages to look at.
+    pub(crate) html: bool,
+    /// Also write the figures for a program.
+    pub(crate) json: bool,
 }
 
 /// Options of `mutants`.
@@ -113,8 +127,21 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "chaos" => Ok(Command::Chaos(rest.to_vec())),
         "fuzz" => parse_fuzz(rest),
         "mutants" => parse_mutants(rest),
+        "coverage" => parse_coverage(rest),
         other => Err(format!("no such command: {other}")),
     }
+}
+
+fn parse_coverage(rest: &[String]) -> Result<Command, String> {
+    let mut options = CoverageOptions::default();
+    for word in rest {
+        match word.as_str() {
+            "--html" => options.html = true,
+            "--json" => options.json = true,
+            other => return Err(format!("coverage takes no {other}")),
+        }
+    }
+    Ok(Command::Coverage(options))
 }
 
 fn parse_mutants(rest: &[String]) -> Result<Command, String> {
@@ -215,6 +242,7 @@ mod tests {
             "setup now",
             "sim",
             "fuzz --seconds",
+            "coverage --xml",
         ] {
             assert!(parse(&words(line)).is_err(), "accepted: {line:?}");
         }

@@ -9,8 +9,10 @@
 mod args;
 mod binaries;
 mod chaos;
+mod coverage;
 mod demo;
 mod fuzz;
+mod listed;
 mod mutants;
 mod process;
 mod setup;
@@ -59,5 +61,6 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Chaos(arguments) => chaos::run(&root, &arguments),
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),
+        Command::Coverage(options) => coverage::run(&root, &options),
     }
 }

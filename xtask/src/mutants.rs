@@ -5,6 +5,7 @@
 //! mutant: if those fail, a kill proves nothing.
 
 use crate::args::MutantOptions;
+use crate::listed;
 use crate::process::{self, Failure};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -175,22 +176,16 @@ pub(crate) fn catalogue(root: &Path) -> Result<Vec<Mutant>, String> {
     parse(&text)
 }
 
-/// The few lines of TOML that the catalogue uses.
+/// The catalogue's text, read.
 pub(crate) fn parse(text: &str) -> Result<Vec<Mutant>, String> {
-    let mut mutants = Vec::new();
-    for block in text.split("[[mutant]]").skip(1) {
-        let field = |name: &str| {
-            let line = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
-            let value = line.and_then(|value| value.strip_prefix('"')?.strip_suffix('"'));
-            value.map(str::to_owned).ok_or_else(|| format!("a mutant lacks {name}: {block}"))
-        };
-        mutants.push(Mutant {
-            name: field("name")?,
-            package: field("crate")?,
-            what: field("what")?,
-        });
-    }
-    Ok(mutants)
+    let read = |entry: &str| {
+        Ok(Mutant {
+            name: listed::field(entry, "name")?,
+            package: listed::field(entry, "crate")?,
+            what: listed::field(entry, "what")?,
+        })
+    };
+    listed::entries(text, "mutant").into_iter().map(read).collect()
 }
 
 #[cfg(test)]

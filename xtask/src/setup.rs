@@ -49,6 +49,12 @@ const TOOLS: [CargoTool; 2] = [
     },
 ];
 
+const COVERAGE: CargoTool = CargoTool {
+    name: "cargo-llvm-cov",
+    version: "0.9.1",
+    why: "builds with counters, and reads them",
+};
+
 /// Installs what is missing.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     install_distribution_packages(root).map_err(Failure::check)?;
@@ -89,6 +95,26 @@ fn is_present(root: &Path, package: &DistributionPackage) -> bool {
         Err(_) => println!("{}: missing; {}", package.name, package.why),
     }
     version.is_ok()
+}
+
+/// What `coverage` alone needs: nobody else pays for it.
+pub(crate) fn for_coverage(root: &Path) -> Result<(), String> {
+    install_tool(root, &COVERAGE)?;
+    let named = |name| std::env::var_os(name).is_some();
+    if named("LLVM_COV") && named("LLVM_PROFDATA") {
+        return Ok(());
+    }
+    let (compiler, component) =
+        (process::capture(root, "rustc", &["--print", "sysroot"])?, "llvm-tools");
+    let tools = Path::new(compiler.trim()).join("lib/rustlib");
+    let has = |host: std::fs::DirEntry| host.path().join("bin/llvm-profdata").exists();
+    if std::fs::read_dir(&tools).is_ok_and(|hosts| hosts.flatten().any(has)) {
+        return Ok(());
+    }
+    println!("{component}: missing; reads what instrumented programs write");
+    process::run(root, "rustup", &["component", "add", component]).map_err(|problem| {
+        format!("{problem}\n  hint: or name the compiler's LLVM in LLVM_COV and LLVM_PROFDATA")
+    })
 }
 
 fn install_tool(root: &Path, tool: &CargoTool) -> Result<(), String> {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 static BUDGET: Rule = Rule {
     name: "trusted-budget",
-    why: "trusted/ has at most 7,600 lines of code (no tests, comments or blank lines), so that \
+    why: "trusted/ has at most 8,000 lines of code (no tests, comments or blank lines), so that \
           one person can audit it",
 };
 

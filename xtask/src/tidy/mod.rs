@@ -23,6 +23,8 @@ use crate::process::Failure;
 use std::path::Path;
 use tree::Tree;
 
+pub(crate) use source::{Line, Source};
+
 /// One rule, by the name that violations and waivers use.
 #[derive(Debug, PartialEq, Eq)]
 struct Rule {
@@ -51,6 +53,15 @@ impl Violation {
 struct Findings {
     violations: Vec<Violation>,
     notes: Vec<String>,
+}
+
+/// The Rust files of `trusted/`, line by line.
+pub(crate) fn trusted_code(root: &Path) -> Result<Vec<(String, Vec<Line>)>, String> {
+    let tree = Tree::read(root)?;
+    Ok(tree
+        .sources_in("trusted/")
+        .map(|(path, source)| (path.to_owned(), source.lines.clone()))
+        .collect())
 }
 
 /// Checks the whole tree; with `fix`, first rewrites what is generated.

@@ -5,25 +5,25 @@
 
 /// One line of a file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// As it stands in the file.
-    pub(super) raw: String,
+    pub(crate) raw: String,
     /// Without comments; the inside of strings and characters is `_`.
-    pub(super) code: String,
+    pub(crate) code: String,
     /// Only what stands in comments, with their slashes.
-    pub(super) comment: String,
+    pub(crate) comment: String,
     /// Compiled for tests only.
-    pub(super) test: bool,
+    pub(crate) test: bool,
 }
 
 impl Line {
     /// True when the line counts in the budget: it holds code that ships.
-    pub(super) fn counts(&self) -> bool {
+    pub(crate) fn counts(&self) -> bool {
         !self.test && !self.code.trim().is_empty()
     }
 
     /// The text of a documentation comment, without its slashes.
-    pub(super) fn documentation(&self) -> Option<&str> {
+    pub(crate) fn documentation(&self) -> Option<&str> {
         let comment = self.comment.trim_start();
         comment.strip_prefix("///").or_else(|| comment.strip_prefix("//!")).map(str::trim)
     }
@@ -31,7 +31,7 @@ impl Line {
 
 /// A function with a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Function {
+pub(crate) struct Function {
     pub(super) name: String,
     /// Line of the `fn`, counted from 0.
     pub(super) first: usize,
@@ -41,16 +41,16 @@ pub(super) struct Function {
 
 /// One Rust file.
 #[derive(Debug, Default)]
-pub(super) struct Source {
-    pub(super) lines: Vec<Line>,
-    pub(super) functions: Vec<Function>,
+pub(crate) struct Source {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) functions: Vec<Function>,
     /// Modules that this file declares for tests only.
     pub(super) test_modules: Vec<String>,
 }
 
 impl Source {
     /// Takes a file apart. `all_test` says that the whole file is compiled for tests only.
-    pub(super) fn new(text: &str, all_test: bool) -> Source {
+    pub(crate) fn new(text: &str, all_test: bool) -> Source {
         let mut lines = split(text);
         let code = Code::of(&lines);
         let functions = code.functions();
