@@ -93,7 +93,7 @@ fn measure(segments: &[Segment], lines: &[Line]) -> Measured {
         at += here.len();
         let count = count(&here, before);
         before = here.last().copied().or(before);
-        if !line.counts() || excluded[number - 1] || closes(&line.code) {
+        if !line.counts() || excluded[number - 1] || is_no_statement(&line.code) {
             continue;
         }
         if let Some(count) = count {
@@ -122,9 +122,11 @@ fn count(here: &[Segment], before: Option<Segment>) -> Option<u64> {
     entries.chain(&goes_on).map(|segment| segment.count).max()
 }
 
-/// A closing bracket is reached or not with what it closes.
-pub(crate) fn closes(code: &str) -> bool {
-    code.trim().chars().all(|sign| "})];,?".contains(sign)) || code.trim() == "} else {"
+/// A closing bracket is reached or not with what it closes; what an attribute derives is not ours.
+pub(crate) fn is_no_statement(code: &str) -> bool {
+    let code = code.trim();
+    let closes = |sign| "})];,?".contains(sign);
+    code.chars().all(closes) || code == "} else {" || code.starts_with("#[")
 }
 
 /// Deliberate bugs: the line that asks for one, and the block that it opens.
@@ -189,9 +191,9 @@ mod tests {
     }
 
     #[test]
-    fn what_only_closes_and_what_only_tests_run_does_not_count() {
-        let code = "#[cfg(test)]\nmod tests {\n    fn a() {}\n}\n    })\n// words\n";
-        let segments: Vec<Segment> = (1..=6).map(|line| entry(line, 0)).collect();
+    fn what_only_closes_derives_or_tests_does_not_count() {
+        let code = "#[derive(Debug)]\n#[cfg(test)]\nmod tests {\n    fn a() {}\n}\n    })\n// words\n";
+        let segments: Vec<Segment> = (1..=7).map(|line| entry(line, 0)).collect();
         assert_eq!(measure(&segments, &lines(code)), Measured::default());
     }
 

@@ -77,7 +77,7 @@ fn stretches(path: &str, lines: &[Line], missed: &[usize]) -> Vec<Stretch> {
     for &number in missed {
         let goes_on = |last: &&mut Stretch| {
             let between = lines.get(last.last..number - 1).unwrap_or_default();
-            between.iter().all(|line| !line.counts() || measured::closes(&line.code))
+            between.iter().all(|line| !line.counts() || measured::is_no_statement(&line.code))
         };
         if let Some(last) = stretches.last_mut().filter(|last| goes_on(last)) {
             last.last = number;

@@ -23,7 +23,9 @@ use crate::process::Failure;
 use std::path::Path;
 use tree::Tree;
 
-pub(crate) use source::{Line, Source};
+pub(crate) use source::Line;
+#[cfg(test)]
+pub(crate) use source::Source;
 
 /// One rule, by the name that violations and waivers use.
 #[derive(Debug, PartialEq, Eq)]
