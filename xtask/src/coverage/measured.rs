@@ -141,21 +141,22 @@ fn excluded(lines: &[Line]) -> Vec<bool> {
         let mut depth = 0_usize;
         for (below, line) in lines.iter().enumerate().skip(at) {
             let from = if below == at { asked } else { 0 };
-            for sign in line.code[from..].chars() {
-                match sign {
-                    '{' => depth += 1,
-                    '}' => depth = depth.saturating_sub(1),
-                    _ => {}
+            let end = line.code[from..].chars().find(|sign| match sign {
+                '{' | '(' => {
+                    depth += 1;
+                    false
                 }
-                if depth == 0 && matches!(sign, ';' | ',' | '}') {
-                    depth = usize::MAX;
-                    break;
+                '}' | ')' => {
+                    depth = depth.saturating_sub(1);
+                    depth == 0 && *sign == '}'
                 }
-            }
-            if depth == usize::MAX {
+                _ => depth == 0 && matches!(sign, ';' | ','),
+            });
+            // The line that ends a block has the brace alone, or what stands in for the bug.
+            excluded[below] |= end != Some('}');
+            if end.is_some() {
                 break;
             }
-            excluded[below] |= depth > 0;
         }
     }
     excluded
@@ -206,6 +207,6 @@ mod tests {
         let arm = "    x if cfg!(feature = \"danger_mutant_z\") => None,\n    y => good(),\n";
         assert_eq!(excluded(&lines(arm)), [true, false]);
         let late = "let free = cfg!(feature = \"danger_mutant_z\")\n    && b;\nif free {\n}\n";
-        assert_eq!(excluded(&lines(late)), [true, false, false, false]);
+        assert_eq!(excluded(&lines(late)), [true, true, false, false]);
     }
 }
