@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn what_only_closes_derives_or_tests_does_not_count() {
-        let code = "#[derive(Debug)]\n#[cfg(test)]\nmod tests {\n    fn a() {}\n}\n    })\n// words\n";
+        let code =
+            "#[derive(Debug)]\n#[cfg(test)]\nmod tests {\n    fn a() {}\n}\n    })\n// words\n";
         let segments: Vec<Segment> = (1..=7).map(|line| entry(line, 0)).collect();
         assert_eq!(measure(&segments, &lines(code)), Measured::default());
     }
