@@ -310,6 +310,11 @@ impl RecoveryFinish {
         self.opened.attempt
     }
 
+    /// The generation of the record that it is charged for.
+    pub const fn generation(&self) -> u64 {
+        self.opened.generation
+    }
+
     /// Reads the second answer.
     ///
     /// # Errors

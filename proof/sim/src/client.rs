@@ -3,13 +3,15 @@
 use strongroom_account::{Account, Password};
 use strongroom_manifest::{Floors, Manifest, Verified};
 use strongroom_protocol::{
-    Authorisation, BackupKey, Destination, DeviceKey, Outcome, OutgoingFrame, ProtocolError,
-    Recovery, RecoveryFinish, Registration, RegistrationFinish, Started, Voucher, WaitReason,
+    Authorisation, BackupKey, Charged, Destination, DeviceKey, Outcome, OutgoingFrame,
+    ProtocolError, Recovery, RecoveryFinish, Registration, RegistrationFinish, Started, Voucher,
+    WaitReason,
     owner::{Destroy, Owner, Status},
 };
-use strongroom_wire::response::Failure;
+use strongroom_wire::response::{Budget, Failure};
 
 use crate::fleet::{APP, FLEET};
+use std::collections::VecDeque;
 
 /// What a user is in the middle of.
 enum Stage {
@@ -31,20 +33,49 @@ pub enum Learned {
     Stored(Voucher, u64, Option<u64>),
     /// An owner's command is carried out.
     Done(Voucher),
-    /// The backup key came back.
-    Key(Voucher, BackupKey, usize),
-    /// A guess was answered: the KE1 that it answered is a new one for this user. Whether it is right,
-    /// and the attempt's number.
-    Guessed(Voucher, bool, u64),
+    /// The backup key came back, after so many failures, from the attempt of this number.
+    Key(Voucher, BackupKey, usize, u64),
+    /// A guess was answered. Whether it is right.
+    Guessed(Voucher, bool, Guess),
     /// The attempt brought nothing.
     Nothing(Voucher, Failure),
     /// Not now.
-    Wait(Voucher, WaitReason, u64),
+    Wait(Voucher, WaitReason, Budget),
     /// The fleet refused it, or the answer was not the fleet's.
     Refused(ProtocolError),
     /// An answer to something that is over.
     Stale,
 }
+
+/// What the answer to a guess says.
+#[derive(Debug, Clone)]
+pub struct Guess {
+    /// The attempt that paid for it.
+    pub attempt: u64,
+    /// Of which record.
+    pub generation: u64,
+    /// What is left.
+    pub budget: Budget,
+}
+
+/// An exchange that is over for its device, of the frame of this number. A host that carries the frame
+/// once more may get another answer.
+enum Past {
+    Start(Box<Recovery>),
+    Finish(Box<RecoveryFinish>),
+}
+
+/// What an answer to such an exchange says.
+#[derive(Debug)]
+pub enum Late {
+    /// A guess was answered.
+    Guessed(Voucher, Guess),
+    /// The key was released by the attempt of this number.
+    Key(Voucher, u64),
+}
+
+/// So many of them can still be read.
+const PAST: usize = 64;
 
 /// One user.
 pub struct User {
@@ -82,6 +113,7 @@ pub struct User {
     counter: u64,
     /// The last owner's question that was answered: its frame, and where the log has it.
     asked: Option<(u64, Box<Status>, u64)>,
+    past: VecDeque<(u64, Past)>,
     /// Whether the record was destroyed by this user's own wrong passwords.
     pub locked: bool,
     /// Recoveries that brought the key back.
@@ -132,6 +164,7 @@ impl User {
             generation: 0,
             counter: 0,
             asked: None,
+            past: VecDeque::new(),
             locked: false,
             recoveries: 0,
         }
@@ -222,6 +255,31 @@ impl User {
         self.begin(Stage::RecoverStart(Box::new(recovery), frame, right));
     }
 
+    fn remember(&mut self, past: Past) {
+        self.past.push_back((self.frame_number, past));
+        if self.past.len() > PAST {
+            self.past.pop_front();
+        }
+    }
+
+    /// What the fleet says to a frame that is over for this device.
+    pub fn on_late_answer(&self, frame_number: u64, answer: &[u8]) -> Option<Late> {
+        let (_, past) = self.past.iter().find(|(number, _)| *number == frame_number)?;
+        match past {
+            Past::Start(recovery) => match recovery.on_started(answer).ok()? {
+                Started::Charged(charged) => {
+                    let guess = guess(&charged);
+                    Some(Late::Guessed(charged.by, guess))
+                }
+                _ => None,
+            },
+            Past::Finish(finish) => match finish.on_finished(answer).ok()? {
+                Outcome::Recovered(recovered) => Some(Late::Key(recovered.by, finish.attempt())),
+                Outcome::Failed(_) => None,
+            },
+        }
+    }
+
     /// Gives up on what is under way; what it cost stays.
     pub fn abandon(&mut self) {
         match &self.stage {
@@ -232,6 +290,11 @@ impl User {
                 self.maybe_succeeded |= right;
             }
             Stage::RegisterFinish(..) => self.maybe_stored = true,
+            _ => {}
+        }
+        match core::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::RecoverStart(recovery, ..) => self.remember(Past::Start(recovery)),
+            Stage::RecoverFinish(finish, ..) => self.remember(Past::Finish(finish)),
             _ => {}
         }
         self.begin(Stage::Idle);
@@ -322,19 +385,22 @@ impl User {
         right: bool,
         answer: &[u8],
     ) -> Learned {
-        match recovery.on_started(answer) {
+        let learned = match recovery.on_started(answer) {
             Ok(Started::Charged(charged)) => {
-                let attempt = charged.next.attempt();
+                self.remember(Past::Start(recovery));
+                let guess = guess(&charged);
                 self.begin(Stage::RecoverFinish(Box::new(charged.next), charged.frame, right));
-                Learned::Guessed(charged.by, right, attempt)
+                return Learned::Guessed(charged.by, right, guess);
             }
-            Ok(Started::Wait { reason, budget, by }) => Learned::Wait(by, reason, budget.next_ms),
+            Ok(Started::Wait { reason, budget, by }) => Learned::Wait(by, reason, budget),
             Ok(Started::Failed(failed)) => Learned::Nothing(failed.by, failed.why),
             Err(error) => {
                 self.stage = Stage::RecoverStart(recovery, frame, right);
-                Learned::Refused(error)
+                return Learned::Refused(error);
             }
-        }
+        };
+        self.remember(Past::Start(recovery));
+        learned
     }
 
     fn recover_finished(
@@ -348,13 +414,26 @@ impl User {
             Ok(Outcome::Recovered(recovered)) => {
                 let failures = recovered.receipt.failures_ms.len();
                 self.recoveries += 1;
-                Learned::Key(recovered.by, recovered.backup_key, failures)
+                let attempt = finish.attempt();
+                self.remember(Past::Finish(finish));
+                Learned::Key(recovered.by, recovered.backup_key, failures, attempt)
             }
-            Ok(Outcome::Failed(failed)) => Learned::Nothing(failed.by, failed.why),
+            Ok(Outcome::Failed(failed)) => {
+                self.remember(Past::Finish(finish));
+                Learned::Nothing(failed.by, failed.why)
+            }
             Err(error) => {
                 self.stage = Stage::RecoverFinish(finish, frame, right);
                 Learned::Refused(error)
             }
         }
+    }
+}
+
+fn guess(charged: &Charged) -> Guess {
+    Guess {
+        attempt: charged.next.attempt(),
+        generation: charged.next.generation(),
+        budget: charged.budget,
     }
 }

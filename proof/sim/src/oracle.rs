@@ -1,7 +1,8 @@
 //! The checkers, one for each invariant. They count by themselves and believe nothing.
 
+pub mod budget;
+
 use std::collections::{BTreeMap, BTreeSet};
-use strongroom_manifest::Policy;
 use strongroom_protocol::{ProtocolError, Voucher};
 
 /// A broken promise.
@@ -13,28 +14,15 @@ pub struct Broken {
     pub story: String,
 }
 
-/// Guesses at one user's slot that were answered, to whomever.
-#[derive(Debug, Default)]
-struct Answered {
-    /// Since the last success.
-    row: u32,
-    /// Never followed by a success.
-    failures: u32,
-    /// Where the log has the last success.
-    success_index: u64,
-    /// Right finishes sent since, of which nothing was heard.
-    unseen: u32,
-    /// Where the log has the first attempt that was not called the first.
-    second: Option<u64>,
-    /// Registrations over a record that were sent.
-    registrations: u32,
-}
-
 /// What the oracle knows.
 #[derive(Debug, Default)]
 pub struct Oracle {
     /// By user.
-    answered_guesses: BTreeMap<usize, Answered>,
+    slots: BTreeMap<usize, budget::Slot>,
+    /// By request: the highest index and vault time that was answered before a vault first had it.
+    handed_in: BTreeMap<budget::Asked, (u64, u64)>,
+    /// The newest era that a vault counted.
+    era: u64,
     /// By log index: who was answered from it, and vault time there.
     answered: BTreeMap<u64, ((usize, u64), u64)>,
     /// By node: the highest index that its disk ever held.
@@ -62,53 +50,6 @@ impl Oracle {
             self.starts.resize(1 << 16, false);
             self.starts[start(prefix)] = true;
         }
-    }
-
-    /// INV-1: the guesses answered to whoever asked for one user's slot stay within row and year.
-    pub fn inv1_guess_answered(&mut self, user: usize, index: u64, attempt: u64, policy: &Policy) {
-        let answered = self.answered_guesses.entry(user).or_default();
-        // Attempts are numbered upwards: what an empty slot answers is always called the first, tells
-        // nothing of any record, and is no guess.
-        if attempt == 1 && answered.second.is_some_and(|at| at < index) {
-            return;
-        }
-        if attempt > 1 {
-            answered.second = Some(answered.second.map_or(index, |at| at.min(index)));
-        }
-        answered.failures += 1;
-        // Answers come late: what was charged before the last success is not of this row.
-        if index > answered.success_index {
-            answered.row += 1;
-        }
-        let granted = answered.registrations.min(u32::from(policy.grants));
-        let rows = 1 + granted + answered.unseen;
-        let (row, failures) = (answered.row, answered.failures);
-        if row > rows * u32::from(policy.row) || failures > u32::from(policy.year) + answered.unseen
-        {
-            self.fail(
-                "INV-1",
-                format!("user {user}: {row} guesses answered in a row, {failures} in a year"),
-            );
-        }
-    }
-
-    /// The user proved the password: the row begins anew and that attempt is no failure.
-    pub fn inv1_success(&mut self, user: usize, index: u64) {
-        let answered = self.answered_guesses.entry(user).or_default();
-        answered.row = 0;
-        answered.unseen = 0;
-        answered.success_index = answered.success_index.max(index);
-        answered.failures = answered.failures.saturating_sub(1);
-    }
-
-    /// A right finish is under way: it may succeed long before anybody hears of it.
-    pub fn inv1_may_succeed(&mut self, user: usize) {
-        self.answered_guesses.entry(user).or_default().unseen += 1;
-    }
-
-    /// Somebody asks to store another record: that may begin a new row, twice in thirty days.
-    pub fn inv1_may_grant(&mut self, user: usize) {
-        self.answered_guesses.entry(user).or_default().registrations += 1;
     }
 
     /// A node's disk holds the log up to here.

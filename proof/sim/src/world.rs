@@ -33,14 +33,46 @@ const PATIENCE_MS: u64 = 1_500;
 const CALM_MS: u64 = 120_000;
 
 pub(crate) enum Event {
-    Tick { node: usize, process: u64 },
-    Frame { from: u8, to: usize, bytes: Vec<u8> },
-    Persisted { node: usize, process: u64, number: u64, ops: Vec<PersistOp> },
-    Request { node: usize, user: usize, frame_number: u64, ticket: Vec<u8>, frame: Vec<u8> },
-    Answer { user: usize, frame_number: u64, reply: Vec<u8>, held: Vec<u64>, forged: bool },
-    Wake { user: usize },
-    Timeout { user: usize, frame_number: u64 },
-    Fault { extra: bool },
+    Tick {
+        node: usize,
+        process: u64,
+    },
+    Frame {
+        from: u8,
+        to: usize,
+        bytes: Vec<u8>,
+    },
+    Persisted {
+        node: usize,
+        process: u64,
+        number: u64,
+        ops: Vec<PersistOp>,
+    },
+    Request {
+        node: usize,
+        user: usize,
+        frame_number: u64,
+        ticket: Vec<u8>,
+        frame: Vec<u8>,
+    },
+    Answer {
+        user: usize,
+        frame_number: u64,
+        reply: Vec<u8>,
+        held: Vec<u64>,
+        forged: bool,
+        ticket: u64,
+    },
+    Wake {
+        user: usize,
+    },
+    Timeout {
+        user: usize,
+        frame_number: u64,
+    },
+    Fault {
+        extra: bool,
+    },
     Watch,
 }
 
@@ -80,8 +112,8 @@ pub(crate) struct Node {
     /// For how long it has asked a fleet with a leader for a seat.
     pub(crate) waiting_ms: u64,
     pub(crate) health: Option<Health>,
-    /// Requests under way at this host: whose they are.
-    pub(crate) requests: BTreeMap<u64, (usize, u64)>,
+    /// Requests under way at this host: whose they are, and the tickets that they came with.
+    pub(crate) requests: BTreeMap<u64, (usize, u64, u64)>,
     pub(crate) next_request: u64,
     pub(crate) unsynced: VecDeque<u64>,
 }
@@ -315,8 +347,8 @@ impl World {
             Event::Request { node, user, frame_number, ticket, frame } => {
                 self.request(node, user, frame_number, ticket, frame);
             }
-            Event::Answer { user, frame_number, reply, held, forged } => {
-                self.answer(user, frame_number, &reply, &held, forged);
+            Event::Answer { user, frame_number, reply, held, forged, ticket } => {
+                self.answer(user, frame_number, &reply, &held, forged, ticket);
             }
             Event::Wake { user } => self.wake(user),
             Event::Timeout { user, frame_number } => {

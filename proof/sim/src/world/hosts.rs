@@ -163,6 +163,7 @@ impl World {
         };
         let mut outputs = vault.step(input);
         outputs.extend(vault.flush());
+        self.watch_era(node);
         self.outputs(node, outputs);
     }
 
@@ -178,8 +179,20 @@ impl World {
             return;
         };
         let outputs = vault.tick();
+        self.watch_era(node);
         self.outputs(node, outputs);
         self.at(TICK_MS / 2, Event::Tick { node, process });
+    }
+
+    /// The first vault that counts what a start lost does so before any vault answers behind it.
+    fn watch_era(&mut self, place: usize) {
+        let Some(vault) = self.nodes[place].vault.as_ref() else {
+            return;
+        };
+        let era = vault.danger_state().era();
+        if era > self.oracle.era() {
+            self.oracle.inv1_era(era, vault.danger_applied());
+        }
     }
 
     fn outputs(&mut self, node: usize, outputs: Vec<ToHost>) {
@@ -313,18 +326,21 @@ impl World {
         ticket: Vec<u8>,
         frame: Vec<u8>,
     ) {
+        self.oracle.handed_in((user, frame_number));
+        // Sealed tickets are random: their beginning names them.
+        let named = ticket.first_chunk().map_or(0, |name| u64::from_le_bytes(*name));
         for place in self.routed(node) {
             let host = &mut self.nodes[place];
             host.next_request += 1;
             let id = host.next_request;
-            host.requests.insert(id, (user, frame_number));
+            host.requests.insert(id, (user, frame_number, named));
             let (ticket, frame) = (Blob(ticket.clone()), Blob(frame.clone()));
             self.input(place, ToVault::Request { id, ticket, frame });
         }
     }
 
     fn reply(&mut self, node: usize, id: u64, bytes: Vec<u8>) {
-        let Some((user, frame_number)) = self.nodes[node].requests.remove(&id) else {
+        let Some((user, frame_number, ticket)) = self.nodes[node].requests.remove(&id) else {
             return;
         };
         let held = self.oracle.holders();
@@ -338,7 +354,8 @@ impl World {
             return;
         }
         let after = 1 + self.dice.below(self.plan.delay_ms);
-        let answer = Event::Answer { user, frame_number, reply: bytes, held, forged: false };
+        let forged = false;
+        let answer = Event::Answer { user, frame_number, reply: bytes, held, forged, ticket };
         self.at(after, answer);
     }
 }

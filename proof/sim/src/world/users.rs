@@ -6,8 +6,9 @@ use super::{
     patience_ms,
 };
 use crate::{
-    client::Learned,
+    client::{Guess, Late, Learned},
     hardware::{EPOCH_MS, SimHardware},
+    oracle::budget::Answered,
     plan::{Dice, Plan},
 };
 use strongroom_protocol::{ProtocolError, Refusal, Voucher, WaitReason};
@@ -158,6 +159,7 @@ impl World {
         reply: &[u8],
         held: &[u64],
         forged: bool,
+        ticket: u64,
     ) {
         let frame = match reply_from_bytes(reply) {
             Ok(Ok(frame)) => frame,
@@ -166,9 +168,12 @@ impl World {
             Err(_) => return,
         };
         if user >= THIEVES {
-            return self.thief_learns(user, frame_number, &frame, held);
+            return self.thief_learns(user, frame_number, &frame, held, ticket);
         }
-        if self.users[user].frame_number != frame_number {
+        if self.users[user].frame_number != frame_number || self.users[user].frame().is_none() {
+            if let Some(late) = self.users[user].on_late_answer(frame_number, &frame) {
+                self.learns_late(user, (user, frame_number), late, ticket);
+            }
             if let Some(index) = self.users[user].acted_twice(frame_number, &frame) {
                 self.oracle.inv4_once(format!("user {user}'s command acts again at {index}"));
             }
@@ -183,7 +188,7 @@ impl World {
         };
         self.oracle.inv6_signed(forged, refused);
         if !forged {
-            self.learn(user, frame_number, learned, held);
+            self.learn(user, frame_number, learned, held, ticket);
         }
     }
 
@@ -193,36 +198,39 @@ impl World {
         self.oracle.inv4_inv5_one_history((user, frame_number), by);
     }
 
-    fn learn(&mut self, user: usize, frame_number: u64, learned: Learned, held: &[u64]) {
+    fn learn(
+        &mut self,
+        user: usize,
+        frame_number: u64,
+        learned: Learned,
+        held: &[u64],
+        ticket: u64,
+    ) {
         match learned {
             Learned::More(by) => {
                 self.signed(user, frame_number, &by, held);
-                if self.scripts[user].enrolled || self.users[user].maybe_stored {
-                    self.oracle.inv1_may_grant(user);
-                }
                 self.send(user);
             }
             Learned::Stored(by, effective_ms, _) => {
                 self.signed(user, frame_number, &by, held);
+                self.oracle.inv1_stored(user);
                 self.stored(user, effective_ms);
             }
             Learned::Done(by) => {
                 self.signed(user, frame_number, &by, held);
                 self.commanded(user);
             }
-            Learned::Guessed(by, right, attempt) => {
+            Learned::Guessed(by, right, guess) => {
                 self.signed(user, frame_number, &by, held);
-                self.guessed(user, attempt, by.index);
-                if right {
-                    self.oracle.inv1_may_succeed(user);
-                } else {
+                self.guessed(user, (user, frame_number), &guess, &by, right, ticket);
+                if !right {
                     self.users[user].wrong_since_success += 1;
                 }
                 self.send(user);
             }
-            Learned::Key(by, backup_key, failures) => {
+            Learned::Key(by, backup_key, failures, attempt) => {
                 self.signed(user, frame_number, &by, held);
-                self.oracle.inv1_success(user, by.index);
+                self.oracle.inv1_success(user, (user, frame_number), attempt, &by);
                 let same = backup_key.as_bytes() == self.users[user].backup_key.as_bytes();
                 self.got_key(user, same, failures);
             }
@@ -230,9 +238,10 @@ impl World {
                 self.signed(user, frame_number, &by, held);
                 self.got_nothing(user, why);
             }
-            Learned::Wait(by, reason, until_ms) => {
+            Learned::Wait(by, reason, budget) => {
                 self.signed(user, frame_number, &by, held);
-                let wait = until_ms.saturating_sub(EPOCH_MS + self.now());
+                self.oracle.inv1_told(user, &budget, by.index, &self.plan.policy);
+                let wait = budget.next_ms.saturating_sub(EPOCH_MS + self.now());
                 // The year is spent, by wrong passwords and what cold starts debited: the record
                 // stays. Or somebody holds the row's last attempt open for longer than a run.
                 if reason == WaitReason::Year || wait > RUN_MS {
@@ -247,16 +256,39 @@ impl World {
 
     /// A guess at a user's slot was answered, to whomever. What an empty slot answers tells nothing of
     /// any record, and is no guess; it is always called the first attempt.
-    pub(crate) fn guessed(&mut self, user: usize, attempt: u64, index: u64) {
+    pub(crate) fn guessed(
+        &mut self,
+        user: usize,
+        asked: (usize, u64),
+        guess: &Guess,
+        by: &Voucher,
+        finished: bool,
+        ticket: u64,
+    ) {
         let slot = self.users[user].destination.slot();
-        let holds = |vault: &Vault<SimHardware>| {
-            vault.danger_state().slot(slot).is_some_and(|slot| slot.record.is_some())
+        let charged = |vault: &Vault<SimHardware>| {
+            vault.danger_state().slot(slot).is_some_and(|slot| slot.attempts > 0)
         };
         let vaults = self.nodes.iter().filter_map(|place| place.vault.as_ref());
         let newest = vaults.max_by_key(|vault| vault.danger_applied());
-        if attempt > 1 || newest.is_some_and(holds) {
-            let policy = self.plan.policy.clone();
-            self.oracle.inv1_guess_answered(user, index, attempt, &policy);
+        if guess.attempt > 1 || newest.is_some_and(charged) {
+            let answered = Answered { user, asked, ticket, guess, finished, by };
+            self.oracle.inv1_guess_answered(&answered, &self.plan.policy);
+        }
+    }
+
+    /// A host got another answer to a frame that is over for its device.
+    pub(crate) fn learns_late(
+        &mut self,
+        user: usize,
+        asked: (usize, u64),
+        late: Late,
+        ticket: u64,
+    ) {
+        self.say(|| format!("late, to {asked:?}: {late:?}"));
+        match late {
+            Late::Guessed(by, guess) => self.guessed(user, asked, &guess, &by, false, ticket),
+            Late::Key(by, attempt) => self.oracle.inv1_success(user, asked, attempt, &by),
         }
     }
 

@@ -136,10 +136,15 @@ impl World {
         frame_number: u64,
         frame: &[u8],
         held: &[u64],
+        ticket: u64,
     ) {
         let number = asker - THIEVES;
         let thief = &mut self.foe.thieves[number];
         let victim = thief.victim;
+        let over = thief.client.frame_number != frame_number || thief.client.frame().is_none();
+        if over && let Some(late) = thief.client.on_late_answer(frame_number, frame) {
+            return self.learns_late(victim, (asker, frame_number), late, ticket);
+        }
         let owned = thief.client.stored || thief.client.maybe_stored;
         let learned = thief.client.on_answer(frame_number, frame);
         self.say(|| format!("the thief of user {victim} learns {learned:?}"));
@@ -147,12 +152,11 @@ impl World {
             Learned::More(by) => {
                 self.foe.thieves[number].began_ms = by.now_ms;
                 self.signed(asker, frame_number, &by, held);
-                self.oracle.inv1_may_grant(victim);
                 self.thief_sends(number, None);
             }
-            Learned::Guessed(by, _, attempt) => {
+            Learned::Guessed(by, _, guess) => {
                 self.signed(asker, frame_number, &by, held);
-                self.guessed(victim, attempt, by.index);
+                self.guessed(victim, (asker, frame_number), &guess, &by, false, ticket);
                 if self.foe.thieves[number].lazy {
                     self.foe.thieves[number].client.abandon();
                 } else {
@@ -172,7 +176,11 @@ impl World {
                 let story = format!("a thief replaced user {victim}'s record in {waited} ms");
                 self.oracle.inv8_kept(!taken, story);
             }
-            Learned::Done(by) | Learned::Nothing(by, _) | Learned::Wait(by, ..) => {
+            Learned::Wait(by, _, budget) => {
+                self.signed(asker, frame_number, &by, held);
+                self.oracle.inv1_told(victim, &budget, by.index, &self.plan.policy);
+            }
+            Learned::Done(by) | Learned::Nothing(by, _) => {
                 self.signed(asker, frame_number, &by, held);
             }
             Learned::Refused(_) => self.foe.thieves[number].client.abandon(),
