@@ -81,6 +81,8 @@ pub enum Act {
     ReplayRequest,
     /// The operator guesses.
     Guess,
+    /// The operator guesses again, as soon as it may.
+    Besiege,
     /// The operator registers somebody's slot.
     Register,
     /// The operator signs a command with a key of its own.

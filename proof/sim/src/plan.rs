@@ -37,12 +37,18 @@ pub struct Plan {
     pub tolerance: u8,
     /// Thousands of users who want little.
     pub crowd: bool,
+    /// So much rarer than usual are faults: an operator who lays siege to a slot needs a fleet that
+    /// serves. 1 where there is no siege.
+    pub quiet: u64,
     /// The budget.
     pub policy: Policy,
 }
 
 /// One seed in so many has thousands of users.
 const CROWDS: u64 = 512;
+
+/// One seed in so many has a siege.
+const SIEGES: u64 = 6;
 
 /// Numbers from a seed.
 pub struct Dice(pub ChaCha20Rng);
@@ -77,22 +83,26 @@ impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed, 1);
+        let mut apart = Dice::new(seed, 5);
         let crowd = seed % CROWDS == CROWDS - 1;
         let users = if crowd { 1_000 + dice.below(1_000) } else { 3 + dice.below(6) };
+        let quiet = if apart.below(SIEGES) == 0 && !crowd { 4 + apart.below(20) } else { 1 };
         Self {
             seed,
+            quiet,
             nodes: 7 + u8::try_from(dice.below(5).saturating_sub(2)).unwrap_or(0),
             users: usize::try_from(users).unwrap_or(4),
             tolerance: u8::from(dice.chance(300)),
             crowd,
             // A crowd's run costs a minute as it is.
-            faults_ms: 12_000 + dice.below(if crowd { 4_000 } else { 28_000 }),
-            fault_every_ms: 400 + dice.below(2_000),
-            loss: dice.below(60),
+            faults_ms: if quiet > 1 { 22_000 } else { 12_000 }
+                + dice.below(if crowd { 4_000 } else { 28_000 }),
+            fault_every_ms: (400 + dice.below(2_000)) * quiet,
+            loss: dice.below(60) / quiet,
             repeat: dice.below(60),
             delay_ms: 1 + dice.below(25),
-            lost_answers: dice.below(150),
-            crash_at_step: dice.below(8),
+            lost_answers: dice.below(150) / quiet,
+            crash_at_step: dice.below(8) / quiet,
             kill_leaders_every_ms: 0,
             forgetful: 20,
             policy: Self::policy(if dice.chance(500) { 8_000 } else { 300_000 }),
@@ -111,6 +121,7 @@ impl Plan {
             users,
             tolerance: 0,
             crowd: false,
+            quiet: 1,
             faults_ms: 0,
             loss: 0,
             repeat: 0,

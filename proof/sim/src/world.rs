@@ -202,7 +202,11 @@ impl World {
             oracle.guard_secret(user.backup_key.as_bytes());
             oracle.guard_secret(user.password.as_bytes());
         }
-        let scripts = (0..plan.users).map(|_| users::Script::draw(&mut dice, &plan)).collect();
+        let mut scripts: Vec<users::Script> =
+            (0..plan.users).map(|_| users::Script::draw(&mut dice, &plan)).collect();
+        if let Some(siege) = &foe.siege {
+            scripts[siege.victim] = users::Script::besieged(siege.habit);
+        }
         let report = Report { seed: plan.seed, ..Report::default() };
         Self {
             nodes: nodes.collect(),

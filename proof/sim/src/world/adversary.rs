@@ -5,6 +5,7 @@ mod forker;
 mod gateway;
 mod mind;
 mod network;
+mod siege;
 mod strategy;
 mod thief;
 
@@ -14,7 +15,10 @@ use crate::{
     plan::{Dice, Plan},
 };
 pub(crate) use gateway::Asked;
+use gateway::Seen;
 use mind::Mind;
+pub(crate) use siege::Habit;
+use siege::Siege;
 use std::collections::{BTreeMap, VecDeque};
 pub(crate) use strategy::Strategy;
 pub(crate) use thief::{THIEVES, Thief};
@@ -28,12 +32,13 @@ pub(crate) struct Foe {
     mind: Mind,
     pub(crate) dice: Dice,
     /// Requests that passed a gateway, to be handed in again.
-    seen: VecDeque<Asked>,
-    /// Requests that were held back, and since when.
+    seen: VecDeque<Seen>,
+    /// Requests that are held back, and until when at least.
     hoard: Vec<(u64, Asked)>,
     /// Users all of whose requests are held back for now, and until when.
     hoarding: BTreeMap<usize, u64>,
     pub(crate) thieves: Vec<Thief>,
+    pub(crate) siege: Option<Siege>,
     /// By sender and receiver: when the last frame of that stream arrives.
     arrives_ms: BTreeMap<(u8, usize), u64>,
     /// By node: when its clock last ceased to lie.
@@ -53,6 +58,7 @@ impl Foe {
             hoard: Vec::new(),
             hoarding: BTreeMap::new(),
             thieves: Vec::new(),
+            siege: Siege::draw(plan),
             arrives_ms: BTreeMap::new(),
             lied_ms: BTreeMap::new(),
             lag: BTreeMap::new(),
@@ -85,7 +91,7 @@ impl World {
     pub(crate) fn heat(&mut self, thousandths: u64) {
         // A genesis that fails half-way is the custodians' to repeat; it is not what runs are about.
         let calm = self.plan.kill_leaders_every_ms > 0 || self.now() < GENESIS_MS;
-        if self.faulty() && !calm && self.foe.dice.chance(thousandths) {
+        if self.faulty() && !calm && self.foe.dice.chance(thousandths / self.plan.quiet) {
             let after = self.foe.dice.below(4);
             self.at(after, Event::Fault { extra: true });
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Event, World,
-    adversary::{Asked, THIEVES},
+    adversary::{Asked, Habit, THIEVES},
     patience_ms,
 };
 use crate::{
@@ -20,6 +20,9 @@ use strongroom_wire::{
 
 /// No user waits for longer than this: most runs are over by then.
 const RUN_MS: u64 = 60_000;
+
+/// So often the victim of a siege does what it does.
+const BESIEGED: usize = 9;
 
 /// One thing that a user does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,15 @@ impl Script {
         Self { steps, enrolled: false, forgetful, patience }
     }
 
+    /// What the victim of a siege does.
+    pub(crate) fn besieged(habit: Habit) -> Self {
+        let steps = match habit {
+            Habit::Registers => [Step::Again; BESIEGED].to_vec(),
+            Habit::Recovers => [Step::Right; BESIEGED].to_vec(),
+        };
+        Self { steps, enrolled: false, forgetful: false, patience: 0 }
+    }
+
     /// Whether nothing is left to do.
     pub(crate) fn is_done(&self) -> bool {
         self.steps.is_empty()
@@ -89,6 +101,9 @@ impl Script {
 impl World {
     /// The user begins the next thing, unless something is under way.
     pub(crate) fn wake(&mut self, user: usize) {
+        if user >= THIEVES {
+            return self.besieger_wakes(user);
+        }
         if self.users[user].frame().is_some() || self.scripts[user].is_done() {
             return;
         }

@@ -13,6 +13,13 @@ const SEEN: usize = 512;
 const HOARD_MS: u64 = 30_000;
 const HELD_UP_MS: u64 = 9_000;
 
+/// A request that passed, when, and with which ticket, if it was handed in.
+pub(crate) struct Seen {
+    at_ms: u64,
+    asked: Asked,
+    ticket: Option<Vec<u8>>,
+}
+
 /// One request, and who asks.
 #[derive(Clone)]
 pub(crate) struct Asked {
@@ -27,19 +34,17 @@ pub(crate) struct Asked {
 impl World {
     /// Carries a request to some node, or does something else with it.
     pub(crate) fn ask(&mut self, asked: Asked) {
-        self.foe.seen.push_back(asked.clone());
-        if self.foe.seen.len() > SEEN {
-            self.foe.seen.pop_front();
-        }
         let node = self.some_node();
         let mut after = 1 + self.dice.below(self.plan.delay_ms);
         if self.faulty() && self.plan.kill_leaders_every_ms == 0 {
-            if self.hoards(&asked) {
+            if self.siege_holds(&asked) {
+                return self.remember(asked, None);
+            }
+            if let Some(ripe_ms) = self.hoards(&asked) {
                 let story = format!("{} of user {} is held back", asked.verb.name(), asked.asker);
                 self.say(|| story);
-                let now = self.now();
-                self.foe.hoard.push((now, asked));
-                return;
+                self.foe.hoard.push((ripe_ms, asked.clone()));
+                return self.remember(asked, None);
             }
             if self.may(Act::SpreadRequest, self.foe.strategy.weight(Act::SpreadRequest)) {
                 for _ in 0..1 + self.foe.below(3) {
@@ -50,44 +55,94 @@ impl World {
             if self.may(Act::DelayRequest, self.foe.strategy.weight(Act::DelayRequest)) {
                 after += self.foe.dice.below(HELD_UP_MS);
             }
+            self.ask_behind(&asked, after);
         }
-        self.hand_in(&asked, node, after);
+        let ticket = self.mint(&asked);
+        self.relay_with(&asked, ticket.clone(), node, after);
+        self.remember(asked, Some(ticket));
     }
 
-    /// Finishes are worth most: a user's right one refills a row.
-    fn hoards(&mut self, asked: &Asked) -> bool {
+    fn remember(&mut self, asked: Asked, ticket: Option<Vec<u8>>) {
+        let at_ms = self.now();
+        self.foe.seen.push_back(Seen { at_ms, asked, ticket });
+        if self.foe.seen.len() > SEEN {
+            self.foe.seen.pop_front();
+        }
+    }
+
+    /// Behind a registration comes, once more, what was last asked of the record that it replaces.
+    fn ask_behind(&mut self, asked: &Asked, after: u64) {
+        let weight = 10 * self.foe.strategy.weight(Act::ReplayRequest);
+        let victim = self.owner_of(asked.asker).filter(|user| self.is_victim(*user));
+        let Some(victim) = victim.filter(|_| asked.verb == Verb::RegisterFinish) else {
+            return;
+        };
+        let start =
+            |seen: &&Seen| seen.asked.verb == Verb::RecoverStart && seen.asked.slot == asked.slot;
+        let Some(last) = self.foe.seen.iter().rev().find(start).map(|seen| seen.asked.clone())
+        else {
+            return;
+        };
+        if self.may(Act::ReplayRequest, weight) {
+            self.touch(victim);
+            let (node, later) = (self.foe.below(self.count()), self.foe.dice.below(600));
+            self.hand_in(&last, node, after + 20 + later);
+        }
+    }
+
+    /// Finishes are worth most: a user's right one refills a row. Held back, and for how long at least.
+    fn hoards(&mut self, asked: &Asked) -> Option<u64> {
         let now = self.now();
         if self.foe.hoarding.get(&asked.asker).is_some_and(|until| *until > now) {
-            return true;
+            return Some(now);
         }
         let weight = self.foe.strategy.weight(Act::Hoard);
         let finish = matches!(asked.verb, Verb::RecoverFinish | Verb::RegisterFinish);
         let weight = if finish { weight } else { weight / 4 };
         if weight == 0 || !self.may(Act::Hoard, weight) {
-            return false;
+            return None;
         }
         // What the device sends again meanwhile is held back too.
-        let until = now + self.foe.dice.below(HOARD_MS);
-        self.foe.hoarding.insert(asked.asker, until);
-        true
+        let open_ms = self.plan.policy.open_ms;
+        let longer = self.foe.dice.below(HOARD_MS);
+        let ripe = if finish && open_ms < HOARD_MS && self.foe.dice.chance(500) {
+            // Until what it ends is over by itself.
+            now + open_ms + longer / 8
+        } else {
+            now
+        };
+        self.foe.hoarding.insert(asked.asker, ripe.max(now + longer));
+        Some(ripe)
+    }
+
+    fn mint(&mut self, asked: &Asked) -> Vec<u8> {
+        let now_ms = EPOCH_MS + self.now();
+        self.ceremony.ticket(&mut self.dice.0, &asked.slot, asked.verb, &asked.frame, now_ms)
     }
 
     /// Hands a request to a node, with a ticket of now.
     pub(super) fn hand_in(&mut self, asked: &Asked, node: usize, after: u64) {
-        let now_ms = EPOCH_MS + self.now();
-        let Asked { asker, frame_number, slot, verb, frame } = asked.clone();
-        let ticket = self.ceremony.ticket(&mut self.dice.0, &slot, verb, &frame, now_ms);
+        let ticket = self.mint(asked);
+        self.relay_with(asked, ticket, node, after);
+    }
+
+    fn relay_with(&mut self, asked: &Asked, ticket: Vec<u8>, node: usize, after: u64) {
+        let Asked { asker, frame_number, frame, .. } = asked.clone();
         self.at(after, Event::Request { node, user: asker, frame_number, ticket, frame });
     }
 
     /// Delivers what was held back; likes to do it right behind a guess of its own, to the node that
     /// leads.
     pub(super) fn release_hoard(&mut self) -> bool {
-        if self.foe.hoard.is_empty() {
+        let now = self.now();
+        let hoard = self.foe.hoard.iter().enumerate();
+        let ripe: Vec<usize> =
+            hoard.filter(|(_, (ripe_ms, _))| *ripe_ms <= now).map(|(at, _)| at).collect();
+        let pick = self.foe.below(ripe.len());
+        let Some(pick) = ripe.get(pick) else {
             return false;
-        }
-        let pick = self.foe.below(self.foe.hoard.len());
-        let (_, asked) = self.foe.hoard.swap_remove(pick);
+        };
+        let (_, asked) = self.foe.hoard.swap_remove(*pick);
         self.foe.hoarding.remove(&asked.asker);
         let leader = self.leader().map(|place| self.node_of(place));
         let node = leader.unwrap_or_else(|| self.foe.below(self.count()));
@@ -108,15 +163,22 @@ impl World {
         }
     }
 
-    /// A request that passed before, with a new ticket: for what it is, or for something else.
+    /// A request that passed before: as it was, with a new ticket, or for something else.
     pub(super) fn replay_request(&mut self) -> bool {
-        let pick = self.foe.below(self.foe.seen.len());
-        let Some(mut asked) = self.foe.seen.get(pick).cloned() else {
+        let Some((mut asked, ticket)) = self.old_request() else {
             return false;
         };
         let Some(victim) = self.owner_of(asked.asker).filter(|user| self.is_victim(*user)) else {
             return false;
         };
+        // The same KE1 once more may be an attempt of its own, when the first is long over.
+        self.touch(victim);
+        let node = self.foe.below(self.count());
+        self.say(|| format!("{} of user {} once more", asked.verb.name(), asked.asker));
+        if let Some(ticket) = ticket.filter(|_| self.foe.dice.chance(500)) {
+            self.relay_with(&asked, ticket, node, 1);
+            return true;
+        }
         match self.foe.below(6) {
             0 => {
                 let verbs = [Verb::RecoverStart, Verb::Destroy, Verb::Status, Verb::Budget];
@@ -128,11 +190,21 @@ impl World {
             }
             _ => {}
         }
-        // The same KE1 once more may be an attempt of its own, when the first is long over.
-        self.touch(victim);
-        let node = self.foe.below(self.count());
-        self.say(|| format!("{} of user {} once more", asked.verb.name(), asked.asker));
         self.hand_in(&asked, node, 1);
         true
+    }
+
+    /// Any that is remembered, or one that began an attempt that is over by now.
+    fn old_request(&mut self) -> Option<(Asked, Option<Vec<u8>>)> {
+        let over_ms = self.now().saturating_sub(self.plan.policy.open_ms);
+        let over = |seen: &Seen| seen.asked.verb == Verb::RecoverStart && seen.at_ms < over_ms;
+        let starts = self.foe.seen.iter().enumerate().filter(|(_, seen)| over(seen));
+        let starts: Vec<usize> = starts.map(|(at, _)| at).collect();
+        let pick = if !starts.is_empty() && self.foe.dice.chance(500) {
+            starts[self.foe.below(starts.len())]
+        } else {
+            self.foe.below(self.foe.seen.len())
+        };
+        self.foe.seen.get(pick).map(|seen| (seen.asked.clone(), seen.ticket.clone()))
     }
 }

@@ -86,7 +86,7 @@ impl World {
         true
     }
 
-    fn thief_of(&mut self, victim: usize) -> usize {
+    pub(super) fn thief_of(&mut self, victim: usize) -> usize {
         if let Some(known) = self.foe.thieves.iter().position(|thief| thief.victim == victim) {
             return known;
         }
@@ -125,6 +125,7 @@ impl World {
         }
         if thief.sent > PATIENCE {
             thief.client.abandon();
+            self.besieger_learns(asker, None);
         } else {
             self.thief_sends(number, None);
         }
@@ -157,8 +158,9 @@ impl World {
             Learned::Guessed(by, _, guess) => {
                 self.signed(asker, frame_number, &by, held);
                 self.guessed(victim, (asker, frame_number), &guess, &by, false, ticket);
-                if self.foe.thieves[number].lazy {
+                if self.foe.thieves[number].lazy || self.besieges(asker) {
                     self.foe.thieves[number].client.abandon();
+                    self.besieger_learns(asker, Some((&guess.budget, &by)));
                 } else {
                     self.thief_sends(number, None);
                 }
@@ -179,11 +181,16 @@ impl World {
             Learned::Wait(by, _, budget) => {
                 self.signed(asker, frame_number, &by, held);
                 self.oracle.inv1_told(victim, &budget, by.index, &self.plan.policy);
+                self.besieger_learns(asker, Some((&budget, &by)));
             }
             Learned::Done(by) | Learned::Nothing(by, _) => {
                 self.signed(asker, frame_number, &by, held);
+                self.besieger_learns(asker, None);
             }
-            Learned::Refused(_) => self.foe.thieves[number].client.abandon(),
+            Learned::Refused(_) => {
+                self.foe.thieves[number].client.abandon();
+                self.besieger_learns(asker, None);
+            }
             Learned::Stale => {}
         }
     }
