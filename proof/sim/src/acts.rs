@@ -71,6 +71,8 @@ pub enum Act {
     LoseAnswer,
     /// A request is held back.
     Hoard,
+    /// A finish is held up for longer than what it ends is open.
+    Outwait,
     /// Requests that were held back are delivered.
     Release,
     /// A request takes long.

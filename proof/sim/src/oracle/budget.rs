@@ -23,6 +23,8 @@ pub struct Answered<'a> {
     pub guess: &'a Guess,
     /// Whether a right finish is on its way since.
     pub finished: bool,
+    /// Whether a record answered. What an empty slot answers is called the first attempt, too.
+    pub sure: bool,
     /// Who signed it.
     pub by: &'a Voucher,
 }
@@ -41,6 +43,7 @@ enum Verdict {
 #[derive(Debug)]
 struct Attempt {
     asked: Asked,
+    sure: bool,
     generation: u64,
     /// Where the log answered it, first and last, in the order of answers seen.
     first: u64,
@@ -161,12 +164,13 @@ impl Oracle {
     /// A guess at one user's slot was answered, to whoever asked: one charge pays for it, and row
     /// and year have room for it.
     pub fn inv1_guess_answered(&mut self, answered: &Answered<'_>, policy: &Policy) {
-        let Answered { user, asked, ticket, guess, finished, by } = *answered;
+        let Answered { user, asked, ticket, guess, finished, sure, by } = *answered;
         let behind = self.handed_in.get(&asked).map_or(0, |(index, _)| *index);
         let slot = self.slots.entry(user).or_default();
         let number = guess.attempt;
         let new = Attempt {
             asked,
+            sure,
             generation: guess.generation,
             first: by.index,
             last: by.index,
@@ -178,10 +182,8 @@ impl Oracle {
         if finished && known.verdict == Verdict::Failed {
             known.verdict = Verdict::Unheard;
         }
-        // What an empty slot answers is always called the first attempt: that one may be any of them.
-        if number == 1 {
-            known.closes_ms = known.closes_ms.max(by.now_ms + policy.open_ms);
-        } else {
+        known.sure &= sure;
+        if known.sure {
             self.inv1_one_guess_a_charge(answered, policy);
             self.inv1_in_order(user, number, by.index);
             self.inv4_ticket_once(user, ticket, number);
@@ -219,7 +221,8 @@ impl Oracle {
             return;
         };
         let later = slot.attempts.range(number + 1..).find(|(_, later)| later.first < *last);
-        let earlier = slot.attempts.range(2..number).find(|(_, earlier)| earlier.last > *first);
+        let over = |earlier: &Attempt| earlier.sure && earlier.last > *first;
+        let earlier = slot.attempts.range(..number).find(|(_, earlier)| over(earlier));
         let story = match (later, earlier) {
             (Some((later, at)), _) => Some((number, *last, *later, at.first)),
             (_, Some((earlier, at))) => Some((*earlier, at.last, number, *first)),
@@ -284,15 +287,15 @@ impl Oracle {
             _ => by.index,
         };
         known.verdict = Verdict::Succeeded(index);
-        let closes_ms = known.closes_ms;
-        if handed_ms > closes_ms {
+        let (closes_ms, sure) = (known.closes_ms, known.sure);
+        if sure && handed_ms > closes_ms {
             let story = format!(
                 "user {user}: attempt {number} closed at {closes_ms} ms and succeeded by what came \
                  at {handed_ms}"
             );
             self.fail("INV-1", story);
         }
-        if number > 1 {
+        if sure {
             self.inv1_in_order(user, number, by.index);
         }
     }

@@ -33,7 +33,7 @@ pub(crate) struct Foe {
     pub(crate) dice: Dice,
     /// Requests that passed a gateway, to be handed in again.
     seen: VecDeque<Seen>,
-    /// Requests that are held back, and until when at least.
+    /// Requests that were held back, and since when.
     hoard: Vec<(u64, Asked)>,
     /// Users all of whose requests are held back for now, and until when.
     hoarding: BTreeMap<usize, u64>,

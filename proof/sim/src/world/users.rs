@@ -281,13 +281,14 @@ impl World {
         ticket: u64,
     ) {
         let slot = self.users[user].destination.slot();
-        let charged = |vault: &Vault<SimHardware>| {
-            vault.danger_state().slot(slot).is_some_and(|slot| slot.attempts > 0)
-        };
         let vaults = self.nodes.iter().filter_map(|place| place.vault.as_ref());
-        let newest = vaults.max_by_key(|vault| vault.danger_applied());
-        if guess.attempt > 1 || newest.is_some_and(charged) {
-            let answered = Answered { user, asked, ticket, guess, finished, by };
+        let newest = vaults.max_by_key(|vault: &&Vault<SimHardware>| vault.danger_applied());
+        let state = newest.and_then(|vault| vault.danger_state().slot(slot));
+        let charged = state.is_some_and(|slot| slot.attempts > 0);
+        let lives = state.is_some_and(|slot| slot.record.is_some() && slot.destroyed.is_none());
+        if guess.attempt > 1 || charged {
+            let sure = guess.attempt > 1 || lives;
+            let answered = Answered { user, asked, ticket, guess, finished, sure, by };
             self.oracle.inv1_guess_answered(&answered, &self.plan.policy);
         }
     }

@@ -40,11 +40,15 @@ impl World {
             if self.siege_holds(&asked) {
                 return self.remember(asked, None);
             }
-            if let Some(ripe_ms) = self.hoards(&asked) {
+            if self.hoards(&asked) {
                 let story = format!("{} of user {} is held back", asked.verb.name(), asked.asker);
                 self.say(|| story);
-                self.foe.hoard.push((ripe_ms, asked.clone()));
+                let now = self.now();
+                self.foe.hoard.push((now, asked.clone()));
                 return self.remember(asked, None);
+            }
+            if let Some(wait_ms) = self.outwaits(&asked) {
+                after = wait_ms;
             }
             if self.may(Act::SpreadRequest, self.foe.strategy.weight(Act::SpreadRequest)) {
                 for _ in 0..1 + self.foe.below(3) {
@@ -90,29 +94,34 @@ impl World {
         }
     }
 
-    /// Finishes are worth most: a user's right one refills a row. Held back, and for how long at least.
-    fn hoards(&mut self, asked: &Asked) -> Option<u64> {
+    /// Finishes are worth most: a user's right one refills a row.
+    fn hoards(&mut self, asked: &Asked) -> bool {
         let now = self.now();
         if self.foe.hoarding.get(&asked.asker).is_some_and(|until| *until > now) {
-            return Some(now);
+            return true;
         }
         let weight = self.foe.strategy.weight(Act::Hoard);
-        let finish = matches!(asked.verb, Verb::RecoverFinish | Verb::RegisterFinish);
-        let weight = if finish { weight } else { weight / 4 };
+        let weight = if ends_something(asked) { weight } else { weight / 4 };
         if weight == 0 || !self.may(Act::Hoard, weight) {
-            return None;
+            return false;
         }
         // What the device sends again meanwhile is held back too.
+        let until = now + self.foe.dice.below(HOARD_MS);
+        self.foe.hoarding.insert(asked.asker, until);
+        true
+    }
+
+    /// A finish may be held up until what it ends is over by itself.
+    fn outwaits(&mut self, asked: &Asked) -> Option<u64> {
         let open_ms = self.plan.policy.open_ms;
-        let longer = self.foe.dice.below(HOARD_MS);
-        let ripe = if finish && open_ms < HOARD_MS && self.foe.dice.chance(500) {
-            // Until what it ends is over by itself.
-            now + open_ms + longer / 8
-        } else {
-            now
-        };
-        self.foe.hoarding.insert(asked.asker, ripe.max(now + longer));
-        Some(ripe)
+        let weight = self.foe.strategy.weight(Act::Outwait);
+        if open_ms > HOARD_MS || !ends_something(asked) || !self.may(Act::Outwait, weight) {
+            return None;
+        }
+        let wait_ms = open_ms + self.foe.dice.below(2_000);
+        self.foe.hoarding.insert(asked.asker, self.now() + wait_ms + 500);
+        self.say(|| format!("{} of user {} is held up", asked.verb.name(), asked.asker));
+        Some(wait_ms)
     }
 
     fn mint(&mut self, asked: &Asked) -> Vec<u8> {
@@ -134,15 +143,11 @@ impl World {
     /// Delivers what was held back; likes to do it right behind a guess of its own, to the node that
     /// leads.
     pub(super) fn release_hoard(&mut self) -> bool {
-        let now = self.now();
-        let hoard = self.foe.hoard.iter().enumerate();
-        let ripe: Vec<usize> =
-            hoard.filter(|(_, (ripe_ms, _))| *ripe_ms <= now).map(|(at, _)| at).collect();
-        let pick = self.foe.below(ripe.len());
-        let Some(pick) = ripe.get(pick) else {
+        if self.foe.hoard.is_empty() {
             return false;
-        };
-        let (_, asked) = self.foe.hoard.swap_remove(*pick);
+        }
+        let pick = self.foe.below(self.foe.hoard.len());
+        let (_, asked) = self.foe.hoard.swap_remove(pick);
         self.foe.hoarding.remove(&asked.asker);
         let leader = self.leader().map(|place| self.node_of(place));
         let node = leader.unwrap_or_else(|| self.foe.below(self.count()));
@@ -207,4 +212,8 @@ impl World {
         };
         self.foe.seen.get(pick).map(|seen| (seen.asked.clone(), seen.ticket.clone()))
     }
+}
+
+fn ends_something(asked: &Asked) -> bool {
+    matches!(asked.verb, Verb::RecoverFinish | Verb::RegisterFinish)
 }

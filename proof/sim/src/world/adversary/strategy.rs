@@ -73,7 +73,7 @@ const SCHOOLS: [&[Act]; 9] = [
     // The guesser.
     &[Act::Guess, Act::ReplayRequest, Act::LoseAnswer],
     // The hoarder of finishes.
-    &[Act::Hoard, Act::Release, Act::DelayRequest, Act::SpreadRequest, Act::Guess],
+    &[Act::Hoard, Act::Outwait, Act::Release, Act::DelayRequest, Act::SpreadRequest, Act::Guess],
     // The registrar.
     &[Act::Register, Act::Command, Act::ReplayRequest, Act::Hoard, Act::Release],
     // Clocks.
@@ -106,6 +106,8 @@ impl Strategy {
             (Act::CrashAtStep, plan.crash_at_step),
             (Act::LoseAnswer, plan.lost_answers),
             (Act::Hoard, dice.below(30)),
+            // A fleet that serves is worth the wait.
+            (Act::Outwait, if plan.quiet > 1 { 250 } else { 40 }),
             (Act::DelayRequest, dice.below(60)),
             (Act::SpreadRequest, dice.below(60)),
             (Act::Command, 12),
