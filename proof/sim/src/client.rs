@@ -1,16 +1,19 @@
 //! One simulated user: enrolls, forgets, types right and wrong passwords, never gives up.
 
+mod past;
+
 use strongroom_account::{Account, Password};
 use strongroom_manifest::{Floors, Manifest, Verified};
 use strongroom_protocol::{
-    Authorisation, BackupKey, Charged, Destination, DeviceKey, Outcome, OutgoingFrame,
-    ProtocolError, Recovery, RecoveryFinish, Registration, RegistrationFinish, Started, Voucher,
-    WaitReason,
+    Authorisation, BackupKey, Destination, DeviceKey, Outcome, OutgoingFrame, ProtocolError,
+    Recovery, RecoveryFinish, Registration, RegistrationFinish, Started, Voucher, WaitReason,
     owner::{Destroy, Owner, Status},
 };
 use strongroom_wire::response::{Budget, Failure};
 
 use crate::fleet::{APP, FLEET};
+pub use past::{Guess, Late};
+use past::{Past, guess};
 use std::collections::VecDeque;
 
 /// What a user is in the middle of.
@@ -46,36 +49,6 @@ pub enum Learned {
     /// An answer to something that is over.
     Stale,
 }
-
-/// What the answer to a guess says.
-#[derive(Debug, Clone)]
-pub struct Guess {
-    /// The attempt that paid for it.
-    pub attempt: u64,
-    /// Of which record.
-    pub generation: u64,
-    /// What is left.
-    pub budget: Budget,
-}
-
-/// An exchange that is over for its device, of the frame of this number. A host that carries the frame
-/// once more may get another answer.
-enum Past {
-    Start(Box<Recovery>),
-    Finish(Box<RecoveryFinish>),
-}
-
-/// What an answer to such an exchange says.
-#[derive(Debug)]
-pub enum Late {
-    /// A guess was answered.
-    Guessed(Voucher, Guess),
-    /// The key was released by the attempt of this number.
-    Key(Voucher, u64),
-}
-
-/// So many of them can still be read.
-const PAST: usize = 64;
 
 /// One user.
 pub struct User {
@@ -255,31 +228,6 @@ impl User {
         self.begin(Stage::RecoverStart(Box::new(recovery), frame, right));
     }
 
-    fn remember(&mut self, past: Past) {
-        self.past.push_back((self.frame_number, past));
-        if self.past.len() > PAST {
-            self.past.pop_front();
-        }
-    }
-
-    /// What the fleet says to a frame that is over for this device.
-    pub fn on_late_answer(&self, frame_number: u64, answer: &[u8]) -> Option<Late> {
-        let (_, past) = self.past.iter().find(|(number, _)| *number == frame_number)?;
-        match past {
-            Past::Start(recovery) => match recovery.on_started(answer).ok()? {
-                Started::Charged(charged) => {
-                    let guess = guess(&charged);
-                    Some(Late::Guessed(charged.by, guess))
-                }
-                _ => None,
-            },
-            Past::Finish(finish) => match finish.on_finished(answer).ok()? {
-                Outcome::Recovered(recovered) => Some(Late::Key(recovered.by, finish.attempt())),
-                Outcome::Failed(_) => None,
-            },
-        }
-    }
-
     /// Gives up on what is under way; what it cost stays.
     pub fn abandon(&mut self) {
         match &self.stage {
@@ -427,13 +375,5 @@ impl User {
                 Learned::Refused(error)
             }
         }
-    }
-}
-
-fn guess(charged: &Charged) -> Guess {
-    Guess {
-        attempt: charged.next.attempt(),
-        generation: charged.next.generation(),
-        budget: charged.budget,
     }
 }

@@ -2,6 +2,7 @@
 
 mod adversary;
 mod custodians;
+mod guesses;
 mod hosts;
 mod probe;
 mod users;

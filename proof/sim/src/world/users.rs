@@ -6,13 +6,11 @@ use super::{
     patience_ms,
 };
 use crate::{
-    client::{Guess, Late, Learned},
-    hardware::{EPOCH_MS, SimHardware},
-    oracle::budget::Answered,
+    client::Learned,
+    hardware::EPOCH_MS,
     plan::{Dice, Plan},
 };
 use strongroom_protocol::{ProtocolError, Refusal, Voucher, WaitReason};
-use strongroom_vault::Vault;
 use strongroom_wire::{
     relay::reply_from_bytes,
     response::{FAILURES_MAX, Failure},
@@ -266,45 +264,6 @@ impl World {
             }
             Learned::Refused(error) => self.refused(user, &error),
             Learned::Stale => {}
-        }
-    }
-
-    /// A guess at a user's slot was answered, to whomever. What an empty slot answers tells nothing of
-    /// any record, and is no guess; it is always called the first attempt.
-    pub(crate) fn guessed(
-        &mut self,
-        user: usize,
-        asked: (usize, u64),
-        guess: &Guess,
-        by: &Voucher,
-        finished: bool,
-        ticket: u64,
-    ) {
-        let slot = self.users[user].destination.slot();
-        let vaults = self.nodes.iter().filter_map(|place| place.vault.as_ref());
-        let newest = vaults.max_by_key(|vault: &&Vault<SimHardware>| vault.danger_applied());
-        let state = newest.and_then(|vault| vault.danger_state().slot(slot));
-        let charged = state.is_some_and(|slot| slot.attempts > 0);
-        let lives = state.is_some_and(|slot| slot.record.is_some() && slot.destroyed.is_none());
-        if guess.attempt > 1 || charged {
-            let sure = guess.attempt > 1 || lives;
-            let answered = Answered { user, asked, ticket, guess, finished, sure, by };
-            self.oracle.inv1_guess_answered(&answered, &self.plan.policy);
-        }
-    }
-
-    /// A host got another answer to a frame that is over for its device.
-    pub(crate) fn learns_late(
-        &mut self,
-        user: usize,
-        asked: (usize, u64),
-        late: Late,
-        ticket: u64,
-    ) {
-        self.say(|| format!("late, to {asked:?}: {late:?}"));
-        match late {
-            Late::Guessed(by, guess) => self.guessed(user, asked, &guess, &by, false, ticket),
-            Late::Key(by, attempt) => self.oracle.inv1_success(user, asked, attempt, &by),
         }
     }
 
