@@ -15,6 +15,8 @@ pub enum Act {
     TornDisk,
     /// The same, on one with a bit flipped.
     FlippedDisk,
+    /// The same, on one that lost its newest entries.
+    CutDisk,
     /// The same, on another node's.
     ForeignDisk,
     /// The same, with an older state of the hardware's cell.
@@ -27,6 +29,8 @@ pub enum Act {
     Reroute,
     /// One of a node's two processes ends.
     Settle,
+    /// The newer of a node's two processes, let in by some, hears nothing any more.
+    Starve,
     /// A process is stopped by a signal.
     Stop,
     /// A stopped process gets a successor beside it.
@@ -55,6 +59,12 @@ pub enum Act {
     StopLeader,
     /// Power loss everywhere.
     PowerLoss,
+    /// A process is asked where it stands, for custodians.
+    AskPosition,
+    /// Custodians are shown too few positions, or those of empty disks, and sign.
+    Mislead,
+    /// Requests reach a leader of a new era before anything else does.
+    Rush,
     /// A frame between vaults is lost.
     LoseFrame,
     /// A frame between vaults arrives twice.
@@ -81,6 +91,8 @@ pub enum Act {
     SpreadRequest,
     /// A request that was seen is handed in again.
     ReplayRequest,
+    /// A ticket that no gateway signed.
+    ForgeTicket,
     /// The operator guesses.
     Guess,
     /// The operator guesses again, as soon as it may.

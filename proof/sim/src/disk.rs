@@ -13,6 +13,8 @@ pub struct Image {
     snapshot: Option<Blob>,
     salts: Option<Blob>,
     entries: BTreeMap<u64, (Blob, Blob)>,
+    /// The host damaged what its process had been told is durable.
+    damaged: bool,
 }
 
 /// What a host puts in the place of today's disk.
@@ -26,8 +28,10 @@ pub enum Restore {
     Empty,
     /// Today's without the last entry's end.
     Torn,
-    /// Today's with one bit of one entry flipped.
+    /// Today's with one byte of one entry changed.
     Flipped,
+    /// Today's without so many of its newest entries.
+    Cut(u8),
 }
 
 impl Image {
@@ -82,6 +86,11 @@ impl Image {
         single.into_iter().flatten().chain(entries).map(|blob| blob.0.as_slice())
     }
 
+    /// Whether no process may tell custodians anything from it.
+    pub fn proves_nothing(&self) -> bool {
+        self.damaged || self.snapshot.is_none()
+    }
+
     fn last_entry(&mut self) -> Option<&mut Vec<u8>> {
         self.entries.values_mut().next_back().map(|(entry, _)| &mut entry.0)
     }
@@ -132,11 +141,19 @@ impl Disk {
             Restore::Torn => {
                 if let Some(entry) = self.today.last_entry() {
                     entry.truncate(entry.len() / 2);
+                    self.today.damaged = true;
                 }
             }
             Restore::Flipped => {
                 if let Some(byte) = self.today.last_entry().and_then(|e| e.last_mut()) {
-                    *byte ^= 1;
+                    // Twice is not undone.
+                    *byte = byte.wrapping_add(1);
+                    self.today.damaged = true;
+                }
+            }
+            Restore::Cut(entries) => {
+                for _ in 0..entries {
+                    self.today.damaged |= self.today.entries.pop_last().is_some();
                 }
             }
         }

@@ -6,7 +6,10 @@ use crate::{
 };
 use chacha20::{ChaCha20Rng, rand_core::Rng as _};
 use ed25519_dalek::{Signer as _, SigningKey};
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 use strongroom_manifest::{
     Custodians, Fleet, Hex, Keyset, Manifest, Node, Protection, Role, SlotRange, TicketKey,
     Verified, to_canonical_json,
@@ -35,7 +38,19 @@ pub struct Ceremony {
     pub secrets: Rc<FleetSecrets>,
     ticket_key: SigningKey,
     custodians: Vec<SigningKey>,
+    signed_era: Cell<u64>,
     public: FleetPublic,
+}
+
+/// How a ticket is forged.
+#[derive(Debug, Clone, Copy)]
+pub enum Forgery {
+    /// The gateway's key, and no signature.
+    Unsigned,
+    /// The gateway's key, and somebody else's signature.
+    OwnSignature,
+    /// Somebody else's key and signature.
+    OwnKey,
 }
 
 fn draw(rng: &mut ChaCha20Rng) -> [u8; 32] {
@@ -58,6 +73,7 @@ impl Ceremony {
                 cell: RefCell::default(),
                 cell_owner: RefCell::default(),
                 cells: RefCell::default(),
+                copied: RefCell::default(),
                 illness: RefCell::default(),
                 skew_ms: RefCell::default(),
             })
@@ -107,7 +123,15 @@ impl Ceremony {
         };
         let bytes = to_canonical_json(&manifest);
         let manifest = Verified::pinned(&bytes, &sha256(&bytes)).expect("a manifest by the rules");
-        Self { manifest, nodes, secrets: Rc::new(secrets), ticket_key, custodians, public }
+        Self {
+            manifest,
+            nodes,
+            secrets: Rc::new(secrets),
+            ticket_key,
+            custodians,
+            signed_era: Cell::default(),
+            public,
+        }
     }
 
     /// What an honest gateway mints: a sealed ticket for this frame.
@@ -119,8 +143,42 @@ impl Ceremony {
         frame: &[u8],
         now_ms: u64,
     ) -> Vec<u8> {
+        let mut ticket = self.unsigned_ticket(rng, slot, verb, frame, now_ms);
+        ticket.signature = Fixed(self.ticket_key.sign(&ticket.statement()).to_bytes());
+        self.seal(rng, &ticket)
+    }
+
+    /// What somebody without a gateway's key makes.
+    pub fn forged_ticket(
+        &self,
+        rng: &mut ChaCha20Rng,
+        how: Forgery,
+        slot: &Slot,
+        verb: Verb,
+        frame: &[u8],
+        now_ms: u64,
+    ) -> Vec<u8> {
+        let mut ticket = self.unsigned_ticket(rng, slot, verb, frame, now_ms);
+        let own = SigningKey::from_bytes(&draw(rng));
+        if matches!(how, Forgery::OwnKey) {
+            ticket.key = Fixed(own.verifying_key().to_bytes());
+        }
+        if !matches!(how, Forgery::Unsigned) {
+            ticket.signature = Fixed(own.sign(&ticket.statement()).to_bytes());
+        }
+        self.seal(rng, &ticket)
+    }
+
+    fn unsigned_ticket(
+        &self,
+        rng: &mut ChaCha20Rng,
+        slot: &Slot,
+        verb: Verb,
+        frame: &[u8],
+        now_ms: u64,
+    ) -> Ticket {
         let id = draw(rng);
-        let mut ticket = Ticket {
+        Ticket {
             fleet: FLEET.to_owned(),
             slot: *slot,
             verb,
@@ -129,17 +187,21 @@ impl Ceremony {
             id: Fixed::from_slice(&id[..16]).expect("16 bytes"),
             key: Fixed(self.ticket_key.verifying_key().to_bytes()),
             signature: Fixed([0; 64]),
-        };
-        ticket.signature = Fixed(self.ticket_key.sign(&ticket.statement()).to_bytes());
+        }
+    }
+
+    fn seal(&self, rng: &mut ChaCha20Rng, ticket: &Ticket) -> Vec<u8> {
         let scope = Scope { manifest_digest: self.manifest.digest(), fleet: FLEET };
         let plaintext = ticket.to_plaintext().expect("fits");
         seal_ticket(&scope, &self.public, &plaintext, draw(rng)).expect("seals")
     }
 
-    /// What custodians sign once they hold positions of a majority.
+    /// What custodians sign: they never sign two statements for one era.
     pub fn start(&self, mut positions: Vec<SignedPosition>) -> SignedStart {
         positions.sort_by_key(|p| p.position.node);
-        let era = positions.iter().map(|p| p.position.era).max().unwrap_or(0) + 1;
+        let newest = positions.iter().map(|p| p.position.era).max().unwrap_or(0);
+        let era = newest.max(self.signed_era.get()) + 1;
+        self.signed_era.set(era);
         let start = Start { fleet: FLEET.to_owned(), era, positions };
         let statement = start.statement();
         let signatures = self.custodians.iter().take(2).map(|key| CustodianSignature {

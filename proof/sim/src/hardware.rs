@@ -1,5 +1,6 @@
 //! Hardware of a simulated node: deterministic, with a clock that its host may set.
 
+use crate::burglar::cell_keys;
 use chacha20::{
     ChaCha20Rng,
     rand_core::{Rng as _, SeedableRng as _},
@@ -7,7 +8,7 @@ use chacha20::{
 use ed25519_dalek::{Signer as _, SigningKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha512;
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 use strongroom_hardware::{Cell, Clock, Counter, Entropy, HardwareError, Keys};
 use zeroize::Zeroizing;
 
@@ -33,6 +34,8 @@ pub struct NodeHardware {
     pub cell_owner: RefCell<u64>,
     /// What was in it before: this cell's host copies it.
     pub cells: RefCell<Vec<Vec<u8>>>,
+    /// Keys that its host put back: a cell that can be copied forgets nothing.
+    pub copied: RefCell<BTreeSet<[u8; 32]>>,
     /// Whether it answers.
     pub illness: RefCell<Illness>,
     /// How far the host has put this node's wall clock from the truth.
@@ -68,6 +71,8 @@ impl NodeHardware {
     pub fn put_cell_back(&self, share: u8) {
         let cells = self.cells.borrow();
         if let Some(old) = cells.get(cells.len() * usize::from(share) / 256) {
+            let keys = cell_keys(old).into_iter().map(|(_, key)| key);
+            self.copied.borrow_mut().extend(keys);
             self.cell.borrow_mut().clone_from(old);
         }
     }

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod acts;
+pub mod burglar;
 pub mod client;
 pub mod disk;
 pub mod fleet;

@@ -1,6 +1,7 @@
 //! The checkers, one for each invariant. They count by themselves and believe nothing.
 
 pub mod budget;
+mod processes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use strongroom_protocol::{ProtocolError, Voucher};
@@ -33,7 +34,9 @@ pub struct Oracle {
     /// What must not be seen by any host: prefixes of secrets.
     secrets: BTreeSet<[u8; 8]>,
     /// Whether one of them begins with these two bytes: almost no place in a frame does.
-    starts: Vec<bool>,
+    first_bytes: Vec<bool>,
+    /// Start statements.
+    starts: processes::Starts,
     /// What was broken.
     pub broken: Vec<Broken>,
 }
@@ -47,8 +50,8 @@ impl Oracle {
     pub fn guard_secret(&mut self, secret: &[u8]) {
         if let Some(prefix) = secret.first_chunk::<8>() {
             self.secrets.insert(*prefix);
-            self.starts.resize(1 << 16, false);
-            self.starts[start(prefix)] = true;
+            self.first_bytes.resize(1 << 16, false);
+            self.first_bytes[start(prefix)] = true;
         }
     }
 
@@ -155,9 +158,9 @@ impl Oracle {
             return;
         }
         let seen = bytes.windows(8).any(|window| {
-            window
-                .first_chunk::<8>()
-                .is_some_and(|prefix| self.starts[start(prefix)] && self.secrets.contains(prefix))
+            window.first_chunk::<8>().is_some_and(|prefix| {
+                self.first_bytes[start(prefix)] && self.secrets.contains(prefix)
+            })
         });
         if seen {
             self.fail("INV-10", format!("a secret is in {what}"));

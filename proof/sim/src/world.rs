@@ -1,10 +1,14 @@
 //! The world: one queue of events, everything else follows.
 
 mod adversary;
+mod ceremonies;
 mod custodians;
+mod erasure;
+mod events;
 mod guesses;
 mod hosts;
 mod probe;
+mod rules;
 mod users;
 
 use crate::{
@@ -18,13 +22,17 @@ use crate::{
     view::Seen,
 };
 use adversary::Foe;
+pub(crate) use events::{Event, Route};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
 };
 use strongroom_vault::Vault;
-use strongroom_wire::process::{Health, PersistOp, ToVault};
+use strongroom_wire::{
+    process::{Health, ToVault},
+    start::SignedPosition,
+};
 
 /// Consensus ticks, in milliseconds.
 pub(crate) const TICK_MS: u64 = 20;
@@ -32,64 +40,6 @@ pub(crate) const TICK_MS: u64 = 20;
 const PATIENCE_MS: u64 = 1_500;
 /// Faults have stopped, everything is up: by then everybody must be done.
 const CALM_MS: u64 = 120_000;
-
-pub(crate) enum Event {
-    Tick {
-        node: usize,
-        process: u64,
-    },
-    Frame {
-        from: u8,
-        to: usize,
-        bytes: Vec<u8>,
-    },
-    Persisted {
-        node: usize,
-        process: u64,
-        number: u64,
-        ops: Vec<PersistOp>,
-    },
-    Request {
-        node: usize,
-        user: usize,
-        frame_number: u64,
-        ticket: Vec<u8>,
-        frame: Vec<u8>,
-    },
-    Answer {
-        user: usize,
-        frame_number: u64,
-        reply: Vec<u8>,
-        held: Vec<u64>,
-        forged: bool,
-        ticket: u64,
-    },
-    Wake {
-        user: usize,
-    },
-    Timeout {
-        user: usize,
-        frame_number: u64,
-    },
-    Fault {
-        extra: bool,
-    },
-    Watch,
-}
-
-/// To which of a node's two processes its host hands what arrives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// The one in the node's own place.
-    #[default]
-    Own,
-    /// The one beside it.
-    Twin,
-    /// Both.
-    Both,
-    /// One of them, frame by frame.
-    Either,
-}
 
 /// A place where one process of a node runs. The first half of all places are the nodes' own; the
 /// place of the same node in the second half holds a process that the host runs beside it.
@@ -110,6 +60,10 @@ pub(crate) struct Node {
     pub(crate) taint: u8,
     /// Another process of its node ran beside it.
     pub(crate) shared: bool,
+    /// What it told custodians, and where no statement has named it since.
+    pub(crate) told: Option<SignedPosition>,
+    /// It was given a disk that proves nothing, and the fleet has given it nothing yet.
+    pub(crate) bare: bool,
     /// For how long it has asked a fleet with a leader for a seat.
     pub(crate) waiting_ms: u64,
     pub(crate) health: Option<Health>,
@@ -178,6 +132,7 @@ pub struct World {
     pub(crate) recorder: Option<Recorder>,
     /// What hosts see, if somebody wants to know.
     pub(crate) seen: Option<Vec<Seen>>,
+    pub(crate) erasures: erasure::Erasures,
 }
 
 impl World {
@@ -233,6 +188,7 @@ impl World {
             probed: None,
             recorder: None,
             seen: None,
+            erasures: erasure::Erasures::default(),
         }
     }
 
@@ -361,6 +317,7 @@ impl World {
             }
             Event::Fault { extra: false } => self.fault(),
             Event::Fault { extra: true } => self.take_turn(),
+            Event::Rush { node, process } => self.rush(node, process),
             Event::Watch => self.watch(),
         }
     }
@@ -377,6 +334,7 @@ impl World {
             Event::Timeout { .. } => (6, &[]),
             Event::Fault { .. } => (7, &[]),
             Event::Watch => (8, &[]),
+            Event::Rush { .. } => (9, &[]),
         };
         self.digest = strongroom_wire::Framed::new("strongroom/sim/v1")
             .bytes(&self.digest)

@@ -131,14 +131,10 @@ impl<H: Hardware> Vault<H> {
         &self.state
     }
 
-    /// The processes whose votes count by what this one applied, and those that a change under way
-    /// still asks, for the same tests.
+    /// Its part in consensus, for the same tests.
     #[cfg(feature = "danger_inspect")]
-    pub fn danger_seats(&self) -> (Vec<u64>, Vec<u64>) {
-        let numbers = |ids: Vec<ReplicaId>| ids.into_iter().map(ReplicaId::as_u64).collect();
-        let (voters, outgoing) =
-            self.replica.as_ref().map(|r| (r.voters(), r.outgoing())).unwrap_or_default();
-        (numbers(voters), numbers(outgoing))
+    pub const fn danger_replica(&self) -> Option<&Replica> {
+        self.replica.as_ref()
     }
 
     /// The last entry that the state contains, for the same tests.

@@ -1,9 +1,11 @@
 //! The host as an adversary: what it does next, and how often.
 
 mod disks;
+mod forgery;
 mod forker;
 mod gateway;
 mod mind;
+mod moments;
 mod network;
 mod siege;
 mod strategy;
@@ -14,6 +16,7 @@ use crate::{
     acts::Act,
     plan::{Dice, Plan},
 };
+pub(crate) use forgery::STRANGER;
 pub(crate) use gateway::Asked;
 use gateway::Seen;
 use mind::Mind;
@@ -65,7 +68,7 @@ impl Foe {
         }
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.dice.below(bound as u64)).unwrap_or(0)
     }
 }
@@ -123,6 +126,7 @@ impl World {
             | Act::EmptyDisk
             | Act::TornDisk
             | Act::FlippedDisk
+            | Act::CutDisk
             | Act::ForeignDisk
             | Act::OldCell => self.restart_on(node, act),
             Act::SickHardware => self.sicken(node),
@@ -143,13 +147,20 @@ impl World {
             Act::CutLeader => self.leader().is_some_and(|at| self.cut_off(self.node_of(at), true)),
             Act::StopLeader => self.leader().is_some_and(|at| self.stop_within_reason(at)),
             Act::PowerLoss => self.all_at_once(),
+            Act::AskPosition => self.ask_within_reason(node),
             Act::Release => self.release_hoard(),
             Act::ReplayRequest => self.replay_request(),
+            Act::ForgeTicket => self.forge_ticket(),
             Act::Guess => self.thief_acts(thief::Aim::Guess),
             Act::Register => self.thief_acts(thief::Aim::Register),
             Act::Command => self.thief_acts(thief::Aim::Command),
             _ => false,
         }
+    }
+
+    /// Whether the adversary may do more than this run's plan says.
+    pub(crate) fn at_large(&self) -> bool {
+        self.faulty() && self.plan.kill_leaders_every_ms == 0
     }
 
     fn kill_leader(&mut self) {

@@ -1,7 +1,7 @@
 //! Hosts that look after their processes, custodians who start a fleet again, and who may call for them.
 
 use super::{Event, World, hosts::id};
-use crate::disk::Restore;
+use crate::{acts::Act, disk::Restore};
 
 /// How often hosts look after their processes.
 const WATCH_MS: u64 = 1_000;
@@ -29,9 +29,22 @@ impl World {
             self.crash(place);
         }
         for node in 0..self.count() {
+            self.tear(node);
             self.boot(node);
         }
         true
+    }
+
+    /// Power loss tears disks, and some are replaced.
+    fn tear(&mut self, node: usize) {
+        let damage = [Restore::Torn, Restore::Cut(2), Restore::Empty];
+        for how in damage {
+            if self.may_doubt(node) && self.may(Act::TornDisk, 60) {
+                self.say(|| format!("the disk of node {} is {how:?}", node + 1));
+                self.nodes[node].disk.restore(how);
+                self.nodes[node].doubtful = true;
+            }
+        }
     }
 
     /// Faults stop: everything is up and connected, and every clock is right.
@@ -69,8 +82,10 @@ impl World {
                 self.boot(node);
             }
             // Of two processes of one node that ask for its seat the fleet listens to the later one
-            // alone. A host that ended that one has to start the other anew.
-            if self.nodes[node].shared && self.nodes[node].waiting_ms > SHARED_MS {
+            // alone. A host that ended that one has to start the other anew; and so it has to with one
+            // that was asked for its position by custodians who then did nothing.
+            let idle = self.nodes[node].shared || self.is_frozen(node);
+            if idle && self.nodes[node].waiting_ms > SHARED_MS {
                 self.restart(node, Restore::Today);
             }
         }
@@ -134,14 +149,18 @@ impl World {
     }
 
     fn cold_start(&mut self) {
-        let living: Vec<bool> =
-            (0..self.count()).map(|node| self.runs(node) && !self.nodes[node].doubtful).collect();
+        let trusted = |node: usize| self.runs(node) && !self.nodes[node].doubtful;
+        let living: Vec<bool> = (0..self.count()).map(trusted).collect();
         if living.iter().filter(|up| **up).count() < self.majority() {
             return;
         }
         self.closed_ms = self.now();
         self.report.cold_starts += 1;
         self.say(|| "custodians start a new era".to_owned());
-        self.ceremony_with(&|node| living[node]);
+        // Custodians ask all that answer. Which disks were put back they have to find out; which prove
+        // nothing the vaults tell them.
+        let asked: Vec<bool> =
+            (0..self.count()).map(|node| living[node] || self.nodes[node].bare).collect();
+        self.ceremony_with(&|node| asked[node]);
     }
 }

@@ -1,14 +1,13 @@
 //! Hosts: processes, disks, and the network between them.
 
-use super::{Event, Route, TICK_MS, World, adversary::GENESIS_MS};
+use super::{Event, TICK_MS, World, adversary::GENESIS_MS};
 use crate::{acts::Act, disk::Restore, fleet::FLEET, hardware::SimHardware, record::Recorded};
 use std::rc::Rc;
 use strongroom_vault::{Setup, Vault};
 use strongroom_wire::{
-    codec::{self, Blob},
+    codec::Blob,
     process::{Health, PersistOp, ToHost, ToVault},
     relay::reply_from_bytes,
-    start::SignedPosition,
 };
 
 /// Frames that hosts keep for a later replay.
@@ -51,6 +50,8 @@ impl World {
         slot.vault = Some(vault);
         slot.health = None;
         slot.stopped = false;
+        slot.told = None;
+        slot.bare = slot.disk.today().proves_nothing();
         slot.shared = beside;
         slot.waiting_ms = 0;
         slot.piled.clear();
@@ -86,36 +87,6 @@ impl World {
             self.nodes[node].doubtful = true;
         }
         self.boot(node);
-    }
-
-    /// Custodians collect positions from every process that `chosen` allows, and start an era.
-    pub(crate) fn ceremony_with(&mut self, chosen: &dyn Fn(usize) -> bool) {
-        let mut positions = Vec::new();
-        let nodes: Vec<usize> = (0..self.count()).filter(|n| chosen(*n) && self.runs(*n)).collect();
-        for node in &nodes {
-            self.record(*node, || Recorded::Input(ToVault::Position {}));
-            let Some(vault) = self.nodes[*node].vault.as_mut() else {
-                continue;
-            };
-            let outputs = vault.step(ToVault::Position {});
-            for output in &outputs {
-                if let ToHost::Position { bytes } = output {
-                    positions.push(SignedPosition::from_bytes(&bytes.0).expect("position"));
-                }
-            }
-            self.outputs(*node, outputs);
-        }
-        // A disk that holds nothing tells custodians nothing, unless nobody's holds anything yet.
-        if positions.iter().any(|p| p.position.last_index > 0) {
-            positions.retain(|p| p.position.last_index > 0);
-        }
-        if positions.len() < self.majority() {
-            return;
-        }
-        let start = Blob(codec::encode(&self.ceremony.start(positions)));
-        for place in 0..self.nodes.len() {
-            self.input(place, ToVault::Start { bytes: start.clone() });
-        }
     }
 
     /// Whether a process runs at a place, and is not stopped.
@@ -195,13 +166,14 @@ impl World {
         }
     }
 
-    fn outputs(&mut self, node: usize, outputs: Vec<ToHost>) {
+    pub(crate) fn outputs(&mut self, node: usize, outputs: Vec<ToHost>) {
         self.look(node, &outputs);
         for output in outputs {
             match output {
-                ToHost::Peer { to, bytes } => {
+                ToHost::Peer { to, bytes } if self.speaks_to(node, to) => {
                     self.carry(self.number(node), usize::from(to) - 1, bytes.0);
                 }
+                ToHost::Peer { .. } => {}
                 ToHost::Reply { id, reply } => self.reply(node, id, reply.0),
                 ToHost::Persist { number, ops } => self.persist(node, number, ops),
                 ToHost::Health { health } => self.hear_health(node, health),
@@ -215,11 +187,12 @@ impl World {
                     // Roles, seats, links: moments that an adversary looks for.
                     self.heat(120);
                     self.say(|| format!("{}: {text}", self.name(node)));
+                    self.overhear(node, &text);
                 }
                 ToHost::Refused { reason } => {
                     self.say(|| format!("{} refuses: {reason}", self.name(node)));
                 }
-                ToHost::Position { .. } => {}
+                ToHost::Position { bytes } => self.told(node, &bytes.0),
             }
         }
     }
@@ -232,35 +205,30 @@ impl World {
         if matches!(health.role.as_str(), "follower" | "leader") && alone && at.taint == 0 {
             at.doubtful = false;
         }
-        at.health = Some(health);
+        self.rules(place, &health);
+        self.nodes[place].health = Some(health);
     }
 
     pub(crate) fn deliver(&mut self, from: u8, to: usize, bytes: Vec<u8>) {
-        for place in self.routed(to) {
+        for place in self.routed(to, Some(from)) {
             self.input(place, ToVault::Peer { from, bytes: Blob(bytes.clone()) });
-        }
-    }
-
-    /// Which of a node's processes its host hands something to.
-    fn routed(&mut self, node: usize) -> Vec<usize> {
-        let twin = self.beside(node);
-        if self.nodes[twin].vault.is_none() {
-            return [node].to_vec();
-        }
-        match self.nodes[node].route {
-            Route::Own => [node].to_vec(),
-            Route::Twin => [twin].to_vec(),
-            Route::Both => [node, twin].to_vec(),
-            Route::Either => [if self.dice.chance(500) { node } else { twin }].to_vec(),
         }
     }
 
     fn persist(&mut self, node: usize, number: u64, ops: Vec<PersistOp>) {
         for op in &ops {
-            if let PersistOp::Entry { entry, .. } = op {
-                self.oracle.inv3_sizes(None, Some(entry.0.len()));
+            match op {
+                PersistOp::Entry { index, entry, .. } => {
+                    self.oracle.inv3_sizes(None, Some(entry.0.len()));
+                    let told = self.nodes[node].told.as_ref().map(|t| t.position.last_index);
+                    self.oracle.inv8_frozen(self.number(node), told, *index);
+                }
+                // The fleet gave it a snapshot.
+                PersistOp::Clear {} => self.nodes[node].bare = false,
+                _ => {}
             }
         }
+        self.keep_salts(node, &ops);
         let process = self.nodes[node].process;
         // The adversary likes the moment between a durable step and the next.
         self.heat(12);
@@ -291,6 +259,9 @@ impl World {
         self.nodes[node].unsynced.pop_front();
         self.made_durable(node, ops);
         self.input(node, ToVault::Persisted { number });
+        if ops.iter().any(|op| matches!(op, PersistOp::CompactBefore { .. })) {
+            self.two_voices(node);
+        }
         // A snapshot of a leader took the place of the log: the disk holds what it contains.
         let replaced = ops.iter().any(|op| matches!(op, PersistOp::Clear {}));
         let number = self.number(node);
@@ -329,7 +300,7 @@ impl World {
         self.oracle.handed_in((user, frame_number));
         // Sealed tickets are random: their beginning names them.
         let named = ticket.first_chunk().map_or(0, |name| u64::from_le_bytes(*name));
-        for place in self.routed(node) {
+        for place in self.routed(node, None) {
             let host = &mut self.nodes[place];
             host.next_request += 1;
             let id = host.next_request;
@@ -347,6 +318,7 @@ impl World {
         if let Ok(Ok(frame)) = reply_from_bytes(&bytes) {
             self.oracle.inv3_sizes(Some(frame.len()), None);
             self.oracle.inv10_secret_in("an answer", &frame);
+            self.answered(node, user);
         }
         let weight = self.foe.strategy.weight(Act::LoseAnswer);
         if self.faulty() && self.may(Act::LoseAnswer, weight) {

@@ -347,6 +347,9 @@ impl World {
     }
 
     fn refused(&mut self, user: usize, error: &ProtocolError) {
+        // The device knows that the password was right: no hardware, no host makes a verdict of its own.
+        let story = format!("user {user}: the right password, proved, is called wrong");
+        self.oracle.inv8_kept(!matches!(error, ProtocolError::Contradiction), story);
         let ProtocolError::Refused { why, .. } = error else {
             return self.rest(user, 50);
         };

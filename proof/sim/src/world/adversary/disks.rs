@@ -3,6 +3,7 @@
 use super::super::World;
 use crate::{acts::Act, disk::Restore, hardware::Illness};
 use std::collections::BTreeSet;
+use strongroom_replica::{Replica, ReplicaId, Role};
 use strongroom_vault::Vault;
 
 /// Longest time that hardware does not answer for.
@@ -26,6 +27,13 @@ impl World {
             && place.health.as_ref().is_some_and(|health| votes(&health.role))
     }
 
+    /// Whether a process waits for custodians: it may have frozen without a word, where its hardware did
+    /// not sign.
+    pub(crate) fn is_frozen(&self, place: usize) -> bool {
+        let replica = self.vault(place).and_then(Vault::danger_replica);
+        replica.is_some_and(|replica| replica.role() == Role::Frozen)
+    }
+
     /// Nodes whose own processes vote.
     pub(crate) fn seated(&self) -> usize {
         (0..self.count()).filter(|node| self.is_seated(*node)).count()
@@ -35,23 +43,23 @@ impl World {
     /// the processes of one node gone. A swap under way asks the old seats too, so counting roles
     /// would not do: five of nine that restart together are lost, even when two of them are back.
     pub(crate) fn has_quorum_without(&self, gone: Option<usize>) -> bool {
-        let lives = |place: &usize| {
+        let runs = |place: &usize| {
             let at = &self.nodes[*place];
-            let frozen = at.health.as_ref().is_some_and(|health| health.role == "frozen");
             // Of a node with two processes nobody knows which hears anything.
             let alone = self.nodes[self.beside(*place)].vault.is_none();
-            gone != Some(self.node_of(*place)) && alone && !at.stopped && !frozen
+            gone != Some(self.node_of(*place)) && alone && !at.stopped && !self.is_frozen(*place)
         };
-        let vaults = || (0..self.nodes.len()).filter(lives).filter_map(|at| self.vault(at));
+        let vaults = || (0..self.nodes.len()).filter(runs).filter_map(|at| self.vault(at));
         let living: BTreeSet<u64> = vaults().map(Vault::incarnation).collect();
-        let majority = |seats: &[u64]| {
-            seats.iter().filter(|seat| living.contains(seat)).count() > seats.len() / 2
+        let lives = |seat: &&ReplicaId| living.contains(&seat.as_u64());
+        let majority = |seats: &[ReplicaId]| seats.iter().filter(lives).count() > seats.len() / 2;
+        let replicas = || vaults().filter_map(Vault::danger_replica);
+        let configured = || replicas().filter(|replica| !replica.voters().is_empty());
+        let holds = |replica: &Replica| {
+            let before = replica.outgoing();
+            majority(&replica.voters()) && (before.is_empty() || majority(&before))
         };
-        let mut configured = vaults().map(Vault::danger_seats).filter(|(now, _)| !now.is_empty());
-        let holds = |(now, before): (Vec<u64>, Vec<u64>)| {
-            majority(&now) && (before.is_empty() || majority(&before))
-        };
-        vaults().any(|vault| !vault.danger_seats().0.is_empty()) && configured.all(holds)
+        configured().next().is_some() && configured().all(holds)
     }
 
     /// Whether a node's vote may be taken from the fleet. A run in which a majority of seated
@@ -87,6 +95,7 @@ impl World {
             Act::EmptyDisk => self.restart(node, Restore::Empty),
             Act::TornDisk => self.restart(node, Restore::Torn),
             Act::FlippedDisk => self.restart(node, Restore::Flipped),
+            Act::CutDisk => self.restart(node, Restore::Cut(1 + share % 4)),
             Act::ForeignDisk => {
                 let other = self.foe.below(self.count());
                 self.crash(node);
@@ -103,6 +112,10 @@ impl World {
                 self.restart(node, old);
             }
             _ => self.restart(node, Restore::Today),
+        }
+        // What does a process make of such a disk, before the fleet takes it back?
+        if act != Act::Restart && self.may(Act::AskPosition, 250) {
+            self.ask_position(node);
         }
         true
     }

@@ -16,7 +16,7 @@ const HELD_UP_MS: u64 = 9_000;
 /// A request that passed, when, and with which ticket, if it was handed in.
 pub(crate) struct Seen {
     at_ms: u64,
-    asked: Asked,
+    pub(super) asked: Asked,
     ticket: Option<Vec<u8>>,
 }
 
@@ -36,7 +36,7 @@ impl World {
     pub(crate) fn ask(&mut self, asked: Asked) {
         let node = self.some_node();
         let mut after = 1 + self.dice.below(self.plan.delay_ms);
-        if self.faulty() && self.plan.kill_leaders_every_ms == 0 {
+        if self.at_large() {
             if self.siege_holds(&asked) {
                 return self.remember(asked, None);
             }
@@ -60,6 +60,9 @@ impl World {
                 after += self.foe.dice.below(HELD_UP_MS);
             }
             self.ask_behind(&asked, after);
+            if asked.verb == Verb::RecoverFinish {
+                self.sicken_leader(after);
+            }
         }
         let ticket = self.mint(&asked);
         self.relay_with(&asked, ticket.clone(), node, after);

@@ -7,13 +7,14 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// Acts that the adversary decides on at its turns; all others happen to something under way.
-pub(crate) const DELIBERATE: [Act; 31] = [
+pub(crate) const DELIBERATE: [Act; 34] = [
     Act::Crash,
     Act::Restart,
     Act::OldDisk,
     Act::EmptyDisk,
     Act::TornDisk,
     Act::FlippedDisk,
+    Act::CutDisk,
     Act::ForeignDisk,
     Act::OldCell,
     Act::SickHardware,
@@ -34,8 +35,10 @@ pub(crate) const DELIBERATE: [Act; 31] = [
     Act::CutLeader,
     Act::StopLeader,
     Act::PowerLoss,
+    Act::AskPosition,
     Act::Release,
     Act::ReplayRequest,
+    Act::ForgeTicket,
     Act::Guess,
     Act::Register,
     Act::Command,
@@ -63,13 +66,14 @@ const SCHOOLS: [&[Act]; 9] = [
         Act::EmptyDisk,
         Act::TornDisk,
         Act::FlippedDisk,
+        Act::CutDisk,
         Act::ForeignDisk,
         Act::OldCell,
         Act::SickHardware,
         Act::CrashAtStep,
     ],
     // The forker.
-    &[Act::Fork, Act::Reroute, Act::Settle, Act::Stop, Act::Succeed, Act::Resume],
+    &[Act::AskPosition, Act::Fork, Act::Reroute, Act::Settle, Act::Stop, Act::Succeed, Act::Resume],
     // The guesser.
     &[Act::Guess, Act::ReplayRequest, Act::LoseAnswer],
     // The hoarder of finishes.
@@ -117,6 +121,9 @@ impl Strategy {
             (Act::Settle, 60),
             (Act::Reroute, 40),
             (Act::PowerLoss, 3),
+            (Act::AskPosition, 6),
+            (Act::Mislead, 400),
+            (Act::Rush, 500),
         ]);
         if plan.crowd {
             // Large messages do not get through a network that keeps no order.
