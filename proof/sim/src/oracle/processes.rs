@@ -4,7 +4,7 @@ use super::Oracle;
 use std::collections::BTreeSet;
 use strongroom_replica::{NodeId, Replica, ReplicaId};
 use strongroom_wire::{
-    process::Health,
+    process::{Health, PersistOp},
     start::{Position, SignedStart},
 };
 
@@ -108,12 +108,20 @@ impl Oracle {
         self.inv8_kept(same, story);
     }
 
-    /// INV-8: a process that told its position acknowledges nothing beyond it: custodians would never
-    /// hear of that.
-    pub(crate) fn inv8_frozen(&mut self, node: u8, told: Option<u64>, index: u64) {
-        let story =
-            format!("node {node} told {told:?} to custodians, and then wrote entry {index}");
-        self.inv8_kept(told.is_none_or(|told| index <= told), story);
+    /// INV-8: a process that told its position writes, and so acknowledges, nothing beyond it: custodians
+    /// would never hear of that.
+    pub(crate) fn inv8_frozen(&mut self, node: u8, told: Option<u64>, ops: &[PersistOp]) {
+        let Some(told) = told else {
+            return;
+        };
+        // What had been gathered before may be taken back by the same batch.
+        let end = ops.iter().fold(0, |end, op| match op {
+            PersistOp::Entry { index, .. } => *index,
+            PersistOp::TruncateFrom { index } => end.min(index.saturating_sub(1)),
+            _ => end,
+        });
+        let story = format!("node {node} told {told} to custodians, and then wrote entry {end}");
+        self.inv8_kept(end <= told, story);
     }
 
     /// INV-1: whom no gateway vouched for gets no answer, and so spends nobody's attempts.

@@ -218,16 +218,16 @@ impl World {
     fn persist(&mut self, node: usize, number: u64, ops: Vec<PersistOp>) {
         for op in &ops {
             match op {
-                PersistOp::Entry { index, entry, .. } => {
+                PersistOp::Entry { entry, .. } => {
                     self.oracle.inv3_sizes(None, Some(entry.0.len()));
-                    let told = self.nodes[node].told.as_ref().map(|t| t.position.last_index);
-                    self.oracle.inv8_frozen(self.number(node), told, *index);
                 }
                 // The fleet gave it a snapshot.
                 PersistOp::Clear {} => self.nodes[node].bare = false,
                 _ => {}
             }
         }
+        let told = self.nodes[node].told.as_ref().map(|told| told.position.last_index);
+        self.oracle.inv8_frozen(self.number(node), told, &ops);
         self.keep_salts(node, &ops);
         let process = self.nodes[node].process;
         // The adversary likes the moment between a durable step and the next.
