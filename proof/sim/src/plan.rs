@@ -48,7 +48,7 @@ pub struct Plan {
 const CROWDS: u64 = 512;
 
 /// One seed in so many has a siege.
-const SIEGES: u64 = 6;
+const SIEGES: u64 = 4;
 
 /// Numbers from a seed.
 pub struct Dice(pub ChaCha20Rng);

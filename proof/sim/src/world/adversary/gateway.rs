@@ -123,6 +123,7 @@ impl World {
         }
         let wait_ms = open_ms + self.foe.dice.below(2_000);
         self.foe.hoarding.insert(asked.asker, self.now() + wait_ms + 500);
+        self.siege_outwaits(asked, wait_ms);
         self.say(|| format!("{} of user {} is held up", asked.verb.name(), asked.asker));
         Some(wait_ms)
     }

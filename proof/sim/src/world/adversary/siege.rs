@@ -25,6 +25,9 @@ const EFFECT_MS: u64 = 400;
 /// A wait that is worth waiting.
 const WAIT_MS: u64 = 2_000;
 
+/// How often the power fails everywhere when a row is nearly spent, in thousandths.
+const AT_ONCE: u64 = 80;
+
 /// What the victim of a siege does all the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Habit {
@@ -95,6 +98,15 @@ impl World {
         }
     }
 
+    /// The victim's own finish may come when its attempt is over: until then nothing closes it.
+    pub(super) fn siege_outwaits(&mut self, asked: &Asked, wait_ms: u64) {
+        let now = self.now();
+        if let Some(siege) = self.foe.siege.as_mut().filter(|siege| siege.victim == asked.asker) {
+            siege.yields_ms = now + wait_ms + EFFECT_MS;
+            self.besieger_rests(wait_ms + EFFECT_MS + 1);
+        }
+    }
+
     fn besieger_rests(&mut self, after_ms: u64) {
         if let Some(user) = self.besieger() {
             self.at(after_ms, Event::Wake { user });
@@ -129,6 +141,10 @@ impl World {
         };
         let wait_ms = budget.next_ms.saturating_sub(by.now_ms);
         if budget.row_left <= LEFT || wait_ms > WAIT_MS {
+            // What is charged, and not yet answered for, may be forgotten in a power loss.
+            if self.may(Act::PowerLoss, AT_ONCE) {
+                self.all_at_once();
+            }
             self.let_through();
         } else {
             self.besieger_rests(wait_ms + 1);
