@@ -20,8 +20,7 @@ pub struct Broken {
 pub struct Oracle {
     /// By user.
     slots: BTreeMap<usize, budget::Slot>,
-    /// By request: the highest index and vault time that was answered before a vault first had it.
-    handed_in: BTreeMap<budget::Asked, (u64, u64)>,
+    handed_in: BTreeMap<budget::Asked, budget::Handed>,
     /// The newest era that a vault counted.
     era: u64,
     /// By log index: who was answered from it, and vault time there.

@@ -67,8 +67,8 @@ pub(crate) struct Node {
     /// For how long it has asked a fleet with a leader for a seat.
     pub(crate) waiting_ms: u64,
     pub(crate) health: Option<Health>,
-    /// Requests under way at this host: whose they are, and the tickets that they came with.
-    pub(crate) requests: BTreeMap<u64, (usize, u64, u64)>,
+    /// Requests under way at this host: whose they are.
+    pub(crate) requests: BTreeMap<u64, (usize, u64)>,
     pub(crate) next_request: u64,
     pub(crate) unsynced: VecDeque<u64>,
 }
@@ -308,8 +308,8 @@ impl World {
             Event::Request { node, user, frame_number, ticket, frame } => {
                 self.request(node, user, frame_number, ticket, frame);
             }
-            Event::Answer { user, frame_number, reply, held, forged, ticket } => {
-                self.answer(user, frame_number, &reply, &held, forged, ticket);
+            Event::Answer { user, frame_number, reply, held, forged } => {
+                self.answer(user, frame_number, &reply, &held, forged);
             }
             Event::Wake { user } => self.wake(user),
             Event::Timeout { user, frame_number } => {

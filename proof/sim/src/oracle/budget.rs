@@ -2,7 +2,7 @@
 
 use super::Oracle;
 use crate::client::Guess;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use strongroom_manifest::Policy;
 use strongroom_protocol::Voucher;
 use strongroom_wire::response::Budget;
@@ -17,8 +17,6 @@ pub struct Answered<'a> {
     pub user: usize,
     /// Who asked.
     pub asked: Asked,
-    /// With which ticket.
-    pub ticket: u64,
     /// What the answer said.
     pub guess: &'a Guess,
     /// Whether a right finish is on its way since.
@@ -70,8 +68,16 @@ pub(super) struct Slot {
     /// Since which starts the slot has had a record.
     eras: Vec<Era>,
     stored: bool,
-    /// Which attempt a ticket opened.
-    tickets: BTreeMap<u64, u64>,
+}
+
+/// A request that reached vaults.
+#[derive(Debug, Default)]
+pub(super) struct Handed {
+    /// The highest index and vault time that was answered before.
+    index: u64,
+    now_ms: u64,
+    /// The tickets that came with it.
+    tickets: BTreeSet<u64>,
 }
 
 impl Slot {
@@ -133,9 +139,11 @@ impl Slot {
 
 impl Oracle {
     /// A request reaches a vault: what it causes comes behind all that was answered before.
-    pub fn handed_in(&mut self, asked: Asked) {
-        let seen = self.answered.last_key_value().map_or((0, 0), |(i, (_, t))| (*i, *t));
-        self.handed_in.entry(asked).or_insert(seen);
+    pub fn handed_in(&mut self, asked: Asked, ticket: u64) {
+        let newest = self.answered.last_key_value();
+        let (index, now_ms) = newest.map_or((0, 0), |(index, (_, now_ms))| (*index, *now_ms));
+        let first = || Handed { index, now_ms, ..Handed::default() };
+        self.handed_in.entry(asked).or_insert_with(first).tickets.insert(ticket);
     }
 
     /// A record is stored in this user's slot.
@@ -164,8 +172,8 @@ impl Oracle {
     /// A guess at one user's slot was answered, to whoever asked: one charge pays for it, and row
     /// and year have room for it.
     pub fn inv1_guess_answered(&mut self, answered: &Answered<'_>, policy: &Policy) {
-        let Answered { user, asked, ticket, guess, finished, sure, by } = *answered;
-        let behind = self.handed_in.get(&asked).map_or(0, |(index, _)| *index);
+        let Answered { user, asked, guess, finished, sure, by } = *answered;
+        let behind = self.handed_in.get(&asked).map_or(0, |handed| handed.index);
         let slot = self.slots.entry(user).or_default();
         let number = guess.attempt;
         let new = Attempt {
@@ -186,7 +194,7 @@ impl Oracle {
         if known.sure {
             self.inv1_one_guess_a_charge(answered, policy);
             self.inv1_in_order(user, number, by.index);
-            self.inv4_ticket_once(user, ticket, number);
+            self.inv4_ticket_once(user, asked);
             self.inv1_told(user, &guess.budget, by.index, policy);
         }
         self.inv1_within(user, policy);
@@ -236,11 +244,13 @@ impl Oracle {
         }
     }
 
-    /// INV-4: a ticket moves a slot once.
-    fn inv4_ticket_once(&mut self, user: usize, ticket: u64, number: u64) {
-        let first = *self.slots.entry(user).or_default().tickets.entry(ticket).or_insert(number);
-        if first != number {
-            let story = format!("user {user}: one ticket opened attempts {first} and {number}");
+    /// INV-4: a ticket moves a slot once. One that is spent may be told what another one opened.
+    fn inv4_ticket_once(&mut self, user: usize, asked: Asked) {
+        let tickets = self.handed_in.get(&asked).map_or(0, |handed| handed.tickets.len());
+        let attempts = self.slots.entry(user).or_default().attempts.values();
+        let opened = attempts.filter(|attempt| attempt.sure && attempt.asked == asked).count();
+        if opened > tickets {
+            let story = format!("user {user}: {tickets} tickets opened {opened} attempts");
             self.fail("INV-4", story);
         }
     }
@@ -276,7 +286,7 @@ impl Oracle {
     /// The user proved the password: the row begins anew and that attempt is no failure. It was
     /// open when its finish first reached a vault, and nothing had closed it.
     pub fn inv1_success(&mut self, user: usize, asked: Asked, number: u64, by: &Voucher) {
-        let handed_ms = self.handed_in.get(&asked).map_or(0, |(_, now_ms)| *now_ms);
+        let handed_ms = self.handed_in.get(&asked).map_or(0, |handed| handed.now_ms);
         let slot = self.slots.entry(user).or_default();
         slot.success = slot.success.max(number);
         let Some(known) = slot.attempts.get_mut(&number) else {
@@ -303,3 +313,6 @@ impl Oracle {
 
 /// A cold start forgets at most this much (spec §10.1).
 const UNWITNESSED_MS: u64 = 86_400_000;
+
+#[cfg(test)]
+mod tests;

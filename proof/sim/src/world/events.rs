@@ -4,50 +4,15 @@ use strongroom_wire::process::PersistOp;
 
 /// One event of the queue.
 pub(crate) enum Event {
-    Tick {
-        node: usize,
-        process: u64,
-    },
-    Frame {
-        from: u8,
-        to: usize,
-        bytes: Vec<u8>,
-    },
-    Persisted {
-        node: usize,
-        process: u64,
-        number: u64,
-        ops: Vec<PersistOp>,
-    },
-    Request {
-        node: usize,
-        user: usize,
-        frame_number: u64,
-        ticket: Vec<u8>,
-        frame: Vec<u8>,
-    },
-    Answer {
-        user: usize,
-        frame_number: u64,
-        reply: Vec<u8>,
-        held: Vec<u64>,
-        forged: bool,
-        ticket: u64,
-    },
-    Wake {
-        user: usize,
-    },
-    Timeout {
-        user: usize,
-        frame_number: u64,
-    },
-    Fault {
-        extra: bool,
-    },
-    Rush {
-        node: usize,
-        process: u64,
-    },
+    Tick { node: usize, process: u64 },
+    Frame { from: u8, to: usize, bytes: Vec<u8> },
+    Persisted { node: usize, process: u64, number: u64, ops: Vec<PersistOp> },
+    Request { node: usize, user: usize, frame_number: u64, ticket: Vec<u8>, frame: Vec<u8> },
+    Answer { user: usize, frame_number: u64, reply: Vec<u8>, held: Vec<u64>, forged: bool },
+    Wake { user: usize },
+    Timeout { user: usize, frame_number: u64 },
+    Fault { extra: bool },
+    Rush { node: usize, process: u64 },
     Watch,
 }
 

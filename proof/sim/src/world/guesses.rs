@@ -19,7 +19,6 @@ impl World {
         guess: &Guess,
         by: &Voucher,
         finished: bool,
-        ticket: u64,
     ) {
         let slot = self.users[user].destination.slot();
         let vaults = self.nodes.iter().filter_map(|place| place.vault.as_ref());
@@ -29,22 +28,16 @@ impl World {
         let lives = state.is_some_and(|slot| slot.record.is_some() && slot.destroyed.is_none());
         if guess.attempt > 1 || charged {
             let sure = guess.attempt > 1 || lives;
-            let answered = Answered { user, asked, ticket, guess, finished, sure, by };
+            let answered = Answered { user, asked, guess, finished, sure, by };
             self.oracle.inv1_guess_answered(&answered, &self.plan.policy);
         }
     }
 
     /// A host got another answer to a frame that is over for its device.
-    pub(crate) fn learns_late(
-        &mut self,
-        user: usize,
-        asked: (usize, u64),
-        late: Late,
-        ticket: u64,
-    ) {
+    pub(crate) fn learns_late(&mut self, user: usize, asked: (usize, u64), late: Late) {
         self.say(|| format!("late, to {asked:?}: {late:?}"));
         match late {
-            Late::Guessed(by, guess) => self.guessed(user, asked, &guess, &by, false, ticket),
+            Late::Guessed(by, guess) => self.guessed(user, asked, &guess, &by, false),
             Late::Key(by, attempt) => self.oracle.inv1_success(user, asked, attempt, &by),
         }
     }

@@ -297,21 +297,21 @@ impl World {
         ticket: Vec<u8>,
         frame: Vec<u8>,
     ) {
-        self.oracle.handed_in((user, frame_number));
         // Sealed tickets are random: their beginning names them.
         let named = ticket.first_chunk().map_or(0, |name| u64::from_le_bytes(*name));
+        self.oracle.handed_in((user, frame_number), named);
         for place in self.routed(node, None) {
             let host = &mut self.nodes[place];
             host.next_request += 1;
             let id = host.next_request;
-            host.requests.insert(id, (user, frame_number, named));
+            host.requests.insert(id, (user, frame_number));
             let (ticket, frame) = (Blob(ticket.clone()), Blob(frame.clone()));
             self.input(place, ToVault::Request { id, ticket, frame });
         }
     }
 
     fn reply(&mut self, node: usize, id: u64, bytes: Vec<u8>) {
-        let Some((user, frame_number, ticket)) = self.nodes[node].requests.remove(&id) else {
+        let Some((user, frame_number)) = self.nodes[node].requests.remove(&id) else {
             return;
         };
         let held = self.oracle.holders();
@@ -326,8 +326,7 @@ impl World {
             return;
         }
         let after = 1 + self.dice.below(self.plan.delay_ms);
-        let forged = false;
-        let answer = Event::Answer { user, frame_number, reply: bytes, held, forged, ticket };
+        let answer = Event::Answer { user, frame_number, reply: bytes, held, forged: false };
         self.at(after, answer);
     }
 }

@@ -90,7 +90,7 @@ impl World {
         let host = &mut self.nodes[node];
         host.next_request += 1;
         let id = host.next_request;
-        host.requests.insert(id, (NOBODY, 0, 0));
+        host.requests.insert(id, (NOBODY, 0));
         self.input(node, ToVault::Request { id, ticket: Blob(ticket), frame: Blob(frame) });
         self.pump(PROBE_MS, |world| world.probed.is_some());
         let reply = self.probed.take()?;

@@ -172,7 +172,6 @@ impl World {
         reply: &[u8],
         held: &[u64],
         forged: bool,
-        ticket: u64,
     ) {
         let frame = match reply_from_bytes(reply) {
             Ok(Ok(frame)) => frame,
@@ -181,11 +180,11 @@ impl World {
             Err(_) => return,
         };
         if user >= THIEVES {
-            return self.thief_learns(user, frame_number, &frame, held, ticket);
+            return self.thief_learns(user, frame_number, &frame, held);
         }
         if self.users[user].frame_number != frame_number || self.users[user].frame().is_none() {
             if let Some(late) = self.users[user].on_late_answer(frame_number, &frame) {
-                self.learns_late(user, (user, frame_number), late, ticket);
+                self.learns_late(user, (user, frame_number), late);
             }
             if let Some(index) = self.users[user].acted_twice(frame_number, &frame) {
                 self.oracle.inv4_once(format!("user {user}'s command acts again at {index}"));
@@ -201,7 +200,7 @@ impl World {
         };
         self.oracle.inv6_signed(forged, refused);
         if !forged {
-            self.learn(user, frame_number, learned, held, ticket);
+            self.learn(user, frame_number, learned, held);
         }
     }
 
@@ -211,14 +210,7 @@ impl World {
         self.oracle.inv4_inv5_one_history((user, frame_number), by);
     }
 
-    fn learn(
-        &mut self,
-        user: usize,
-        frame_number: u64,
-        learned: Learned,
-        held: &[u64],
-        ticket: u64,
-    ) {
+    fn learn(&mut self, user: usize, frame_number: u64, learned: Learned, held: &[u64]) {
         match learned {
             Learned::More(by) => {
                 self.signed(user, frame_number, &by, held);
@@ -235,7 +227,7 @@ impl World {
             }
             Learned::Guessed(by, right, guess) => {
                 self.signed(user, frame_number, &by, held);
-                self.guessed(user, (user, frame_number), &guess, &by, right, ticket);
+                self.guessed(user, (user, frame_number), &guess, &by, right);
                 if !right {
                     self.users[user].wrong_since_success += 1;
                 }

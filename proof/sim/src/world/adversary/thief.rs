@@ -137,14 +137,13 @@ impl World {
         frame_number: u64,
         frame: &[u8],
         held: &[u64],
-        ticket: u64,
     ) {
         let number = asker - THIEVES;
         let thief = &mut self.foe.thieves[number];
         let victim = thief.victim;
         let over = thief.client.frame_number != frame_number || thief.client.frame().is_none();
         if over && let Some(late) = thief.client.on_late_answer(frame_number, frame) {
-            return self.learns_late(victim, (asker, frame_number), late, ticket);
+            return self.learns_late(victim, (asker, frame_number), late);
         }
         let owned = thief.client.stored || thief.client.maybe_stored;
         let learned = thief.client.on_answer(frame_number, frame);
@@ -157,7 +156,7 @@ impl World {
             }
             Learned::Guessed(by, _, guess) => {
                 self.signed(asker, frame_number, &by, held);
-                self.guessed(victim, (asker, frame_number), &guess, &by, false, ticket);
+                self.guessed(victim, (asker, frame_number), &guess, &by, false);
                 if self.foe.thieves[number].lazy || self.besieges(asker) {
                     self.foe.thieves[number].client.abandon();
                     self.besieger_learns(asker, Some((&guess.budget, &by)));
