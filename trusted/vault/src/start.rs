@@ -15,8 +15,7 @@ impl<H: Hardware> Vault<H> {
     /// Freezes this process and says where it stands.
     pub(crate) fn give_position(&mut self) {
         let Some(replica) = self.replica.as_mut() else {
-            self.refuse_start("not loaded yet");
-            return;
+            return self.refuse_start("not loaded yet");
         };
         let given = replica.position();
         let position = Position {
@@ -44,7 +43,7 @@ impl<H: Hardware> Vault<H> {
         match self.checked_start(bytes) {
             Ok(start) => {
                 let Some(replica) = self.replica.as_mut() else {
-                    return;
+                    return self.refuse_start("not loaded yet");
                 };
                 match replica.start(now_ms, start) {
                     Ok(output) => {
