@@ -126,7 +126,7 @@ fn hardware(of: &Ceremony, node: usize) -> SimHardware {
 }
 
 fn boot(of: &Ceremony) -> Vault<SimHardware> {
-    Vault::new(setup(of, 1, fleet::FLEET), hardware(of, 0)).ok().expect("a vault")
+    Vault::new(setup(of, 1, fleet::FLEET), hardware(of, 0)).expect("a vault")
 }
 
 fn loaded(of: &Ceremony) -> Vault<SimHardware> {
@@ -232,7 +232,7 @@ fn a_cell_that_cannot_be_overwritten_halts_the_vault_before_it_seals_anything_un
     let of = ceremony();
     let left = Rc::new(Count::new(u32::MAX));
     let failing = Failing { inner: hardware(&of, 0), left: left.clone() };
-    let mut vault = Vault::new(setup(&of, 1, fleet::FLEET), failing).ok().expect("a vault");
+    let mut vault = Vault::new(setup(&of, 1, fleet::FLEET), failing).expect("a vault");
     vault.step(ToVault::LoadEnd {});
     left.set(0);
     let out = vault.tick();
@@ -245,7 +245,7 @@ fn a_position_that_the_hardware_does_not_sign_is_told_and_freezes_all_the_same()
     let of = ceremony();
     let left = Rc::new(Count::new(u32::MAX));
     let failing = Failing { inner: hardware(&of, 0), left: left.clone() };
-    let mut vault = Vault::new(setup(&of, 1, fleet::FLEET), failing).ok().expect("a vault");
+    let mut vault = Vault::new(setup(&of, 1, fleet::FLEET), failing).expect("a vault");
     vault.step(ToVault::LoadEnd {});
     left.set(0);
     assert_eq!(said(&vault.step(ToVault::Position {})), ["the hardware did not sign"]);
