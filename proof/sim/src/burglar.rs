@@ -12,7 +12,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// version, kind, process, counter, number of the erasure key.
+/// Version, kind, process, counter, extra.
 const HEADER: usize = 26;
 const TAG: usize = 16;
 
@@ -28,6 +28,12 @@ pub fn cell_keys(cell: &[u8]) -> Vec<Numbered> {
 
 fn number(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// What a sealed record's header says beside kind, process and counter: an era, an index, a term or the
+/// number of an erasure key.
+pub fn sealed_extra(sealed: &[u8]) -> Option<u64> {
+    number(sealed, 18)
 }
 
 /// One node's sealing root and what is left in its cell, but for keys that its host copied.
@@ -50,7 +56,7 @@ impl<'a> Burglar<'a> {
     /// Which of some salts are in one sealed record of salts, as far as any key opens it.
     pub fn find(&mut self, sealed: &[u8], wanted: &BTreeSet<[u8; 32]>) -> Option<[u8; 32]> {
         let (process, counter) = (number(sealed, 2)?, number(sealed, 10)?);
-        let of = number(sealed, 18)?;
+        let of = sealed_extra(sealed)?;
         let body = sealed.get(HEADER..sealed.len().checked_sub(TAG)?)?;
         for key in self.keys.clone().into_iter().filter(|(number, _)| *number == of) {
             let text = self.text(process, key, counter, body)?;

@@ -1,7 +1,10 @@
 //! Hosts: processes, disks, and the network between them.
 
 use super::{Event, TICK_MS, World, adversary::GENESIS_MS};
-use crate::{acts::Act, disk::Restore, fleet::FLEET, hardware::SimHardware, record::Recorded};
+use crate::{
+    acts::Act, burglar::sealed_extra, disk::Restore, fleet::FLEET, hardware::SimHardware,
+    record::Recorded,
+};
 use std::rc::Rc;
 use strongroom_vault::{Setup, Vault};
 use strongroom_wire::{
@@ -262,12 +265,6 @@ impl World {
         if ops.iter().any(|op| matches!(op, PersistOp::CompactBefore { .. })) {
             self.two_voices(node);
         }
-        // A snapshot of a leader took the place of the log: the disk holds what it contains.
-        let replaced = ops.iter().any(|op| matches!(op, PersistOp::Clear {}));
-        let number = self.number(node);
-        if let Some(vault) = self.nodes[node].vault.as_ref().filter(|_| replaced) {
-            self.oracle.durable(number, vault.danger_applied());
-        }
     }
 
     fn made_durable(&mut self, node: usize, ops: &[PersistOp]) {
@@ -277,8 +274,9 @@ impl World {
         for op in ops {
             match op {
                 PersistOp::Entry { index, .. } => self.oracle.durable(number, *index),
-                PersistOp::CompactBefore { index } => {
-                    self.oracle.durable(number, index.saturating_sub(1));
+                // The disk holds what a snapshot contains, whether or not its process heard of it yet.
+                PersistOp::Snapshot { bytes } => {
+                    self.oracle.durable(number, sealed_extra(&bytes.0).unwrap_or(0));
                 }
                 PersistOp::Salts { .. } if alone => {
                     let place = &mut self.nodes[node];

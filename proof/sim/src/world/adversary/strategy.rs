@@ -122,8 +122,8 @@ impl Strategy {
             (Act::Reroute, 40),
             (Act::PowerLoss, 3),
             (Act::AskPosition, 6),
-            (Act::Mislead, 400),
-            (Act::Rush, 500),
+            (Act::Mislead, 700),
+            (Act::Rush, 850),
         ]);
         if plan.crowd {
             // Large messages do not get through a network that keeps no order.
