@@ -35,7 +35,7 @@ impl Mutant {
 /// What became of one.
 struct Fate {
     mutant: Mutant,
-    /// The invariant, its story, and how many seeds ran until then.
+    /// The invariant and its checker, the story, and how many seeds ran until then.
     killed: Option<(String, String, u64)>,
     seconds: f64,
 }
@@ -122,7 +122,7 @@ fn seeds(root: &Path, binary: &Path, count: u64) -> Result<(Option<Broken>, u64)
     }
 }
 
-/// Reads `seed 5: INV-2 broken: story`.
+/// Reads `seed 5: INV-2/majority-holds broken: story`: the checker stays beside its invariant.
 fn broken_in(line: &str) -> Option<Broken> {
     let (seed, rest) = line.split_once(": ")?;
     let (invariant, story) = rest.split_once(" broken: ")?;
@@ -134,7 +134,7 @@ fn told(fate: &Fate) -> String {
     match killed {
         Some((invariant, story, ran)) => {
             let story: String = story.chars().take(90).collect();
-            format!("{:<34} {invariant:<9} {ran:>4} seeds {seconds:>4.0} s  {story}", mutant.name)
+            format!("{:<34} {invariant:<26} {ran:>4} seeds {seconds:>4.0} s  {story}", mutant.name)
         }
         None => format!("{:<34} SURVIVED after {seconds:.0} s: {}", mutant.name, mutant.what),
     }
@@ -203,11 +203,11 @@ mod tests {
 
     #[test]
     fn what_broke_is_read_from_what_the_simulator_says() {
-        let line = "seed 17: INV-2 broken: answer of index 9: 3 of 4 holders";
+        let line = "seed 17: INV-2/majority-holds broken: answer of index 9: 3 of 4 holders";
         let (invariant, story) = broken_in(line).expect("a broken promise");
         assert_eq!(
             (invariant.as_str(), story.as_str()),
-            ("INV-2", "answer of index 9: 3 of 4 holders")
+            ("INV-2/majority-holds", "answer of index 9: 3 of 4 holders")
         );
         assert_eq!(broken_in("simulated 3 seeds in 1 s: 4 events"), None);
     }

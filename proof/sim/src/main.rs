@@ -3,6 +3,7 @@
 use std::{process::ExitCode, time::Instant};
 use strongroom_sim::{
     Report,
+    oracle::Broken,
     runner::{Options, Totals, run},
 };
 
@@ -61,12 +62,15 @@ fn main() -> ExitCode {
 fn tell(report: &Report, json: bool) {
     let digest: String = report.digest.iter().map(|byte| format!("{byte:02x}")).collect();
     for broken in &report.broken {
-        eprintln!("seed {}: {} broken: {}", report.seed, broken.invariant, broken.story);
+        let Broken { invariant, checker, story } = broken;
+        eprintln!("seed {}: {invariant}/{checker} broken: {story}", report.seed);
         eprintln!("  hint: STRONGROOM_SIM_TRACE=1 strongroom-sim --seed {}", report.seed);
     }
     if json {
-        let broken: Vec<String> =
-            report.broken.iter().map(|broken| format!("\"{}\"", broken.invariant)).collect();
+        let named = |Broken { invariant, checker, .. }: &Broken| {
+            format!("{{\"invariant\":\"{invariant}\",\"checker\":\"{checker}\"}}")
+        };
+        let broken: Vec<String> = report.broken.iter().map(named).collect();
         println!(
             "{{\"seed\":{},\"virtual_ms\":{},\"events\":{},\"answers\":{},\"recoveries\":{},\
              \"locked\":{},\"crashes\":{},\"cold_starts\":{},\"halts\":{},\"broken\":[{}],\

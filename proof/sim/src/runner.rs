@@ -59,7 +59,7 @@ pub fn one(seed: u64) -> Report {
                 .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
                 .unwrap_or_else(|| "no message".to_owned());
             let story = format!("expected no panic, got: {text}");
-            let broken = vec![Broken { invariant: "panic", story }];
+            let broken = vec![Broken { invariant: "panic", checker: "panic", story }];
             Report { seed, broken, ..Report::default() }
         }
     }

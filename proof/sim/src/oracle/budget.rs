@@ -215,7 +215,7 @@ impl Oracle {
                  frame {asked:?} under {}",
                 known.asked, known.generation, guess.generation
             );
-            self.fail("INV-1", story);
+            self.fail("INV-1", "one-guess-a-charge", story);
         }
     }
 
@@ -240,7 +240,7 @@ impl Oracle {
             let story = format!(
                 "user {user}: attempt {one} lives at index {at}, closed by attempt {other} at {before}"
             );
-            self.fail("INV-1", story);
+            self.fail("INV-1", "in-order", story);
         }
     }
 
@@ -251,7 +251,7 @@ impl Oracle {
         let opened = attempts.filter(|attempt| attempt.sure && attempt.asked == asked).count();
         if opened > tickets {
             let story = format!("user {user}: {tickets} tickets opened {opened} attempts");
-            self.fail("INV-4", story);
+            self.fail("INV-4", "ticket-once", story);
         }
     }
 
@@ -264,7 +264,7 @@ impl Oracle {
             let story = format!(
                 "user {user}: the year has {left} attempts left at index {index}, after {held}"
             );
-            self.fail("INV-1", story);
+            self.fail("INV-1", "budget-told", story);
         }
     }
 
@@ -275,11 +275,11 @@ impl Oracle {
         if grants.is_none_or(|grants| grants > policy.grants) {
             let since = slot.attempts.range(slot.success + 1..).count();
             let story = format!("user {user}: {since} guesses answered since the last success");
-            self.fail("INV-1", story);
+            self.fail("INV-1", "row", story);
         }
         if held > usize::from(policy.year) {
             let story = format!("user {user}: {held} failures in a year, lost ones included");
-            self.fail("INV-1", story);
+            self.fail("INV-1", "year", story);
         }
     }
 
@@ -303,7 +303,7 @@ impl Oracle {
                 "user {user}: attempt {number} closed at {closes_ms} ms and succeeded by what came \
                  at {handed_ms}"
             );
-            self.fail("INV-1", story);
+            self.fail("INV-1", "success-in-time", story);
         }
         if sure {
             self.inv1_in_order(user, number, by.index);

@@ -2,7 +2,7 @@
 
 use super::Oracle;
 use std::collections::BTreeSet;
-use strongroom_replica::{NodeId, Replica, ReplicaId};
+use strongroom_replica::{NodeId, ReplicaId};
 use strongroom_wire::{
     process::{Health, PersistOp},
     start::{Position, SignedStart},
@@ -30,14 +30,14 @@ impl Oracle {
         if was.iter().zip(&is).any(|(was, is)| is < was) {
             let who = now.incarnation;
             let story = format!("process {who:x}: era, term, applied, erased {was:?}, then {is:?}");
-            self.inv4_broken(story);
+            self.inv4_broken("forward", story);
         }
     }
 
     /// INV-5: every node has one seat among the voters, a process's or an empty one, before and after a
     /// change. Fewer seats are a smaller quorum.
-    pub(crate) fn inv5_seats(&mut self, node: u8, replica: &Replica, nodes: usize) {
-        for seats in [replica.voters(), replica.outgoing()] {
+    pub(crate) fn inv5_seats(&mut self, node: u8, halves: [Vec<ReplicaId>; 2], nodes: usize) {
+        for seats in halves {
             let holders: BTreeSet<NodeId> = seats.iter().map(|seat| seat.node()).collect();
             if !seats.is_empty() && (seats.len() != nodes || holders.len() != nodes) {
                 let story = format!(
@@ -45,24 +45,28 @@ impl Oracle {
                     seats.len(),
                     holders.len()
                 );
-                self.inv5_broken(story);
+                self.inv5_broken("seats", story);
             }
         }
     }
 
     /// INV-5: a process that reads that a newer one of its node has a seat, even without a vote, has
     /// halted: two voices of one node make a majority.
-    pub(crate) fn inv5_one_voice(&mut self, replica: &Replica) {
-        let own = replica.id();
-        let of_node = |seats: Vec<ReplicaId>| seats.into_iter().find(|s| s.node() == own.node());
-        let speaks = of_node(replica.learners()).or_else(|| of_node(replica.voters()));
+    pub(crate) fn inv5_one_voice(
+        &mut self,
+        own: ReplicaId,
+        learners: &[ReplicaId],
+        voters: &[ReplicaId],
+    ) {
+        let of_node = |seats: &[ReplicaId]| seats.iter().copied().find(|s| s.node() == own.node());
+        let speaks = of_node(learners).or_else(|| of_node(voters));
         if let Some(other) = speaks.filter(|other| *other != own) {
             let story = format!(
                 "process {:x} goes on, and by its own log {:x} speaks for its node",
                 own.as_u64(),
                 other.as_u64()
             );
-            self.inv5_broken(story);
+            self.inv5_broken("one-voice", story);
         }
     }
 
@@ -87,7 +91,10 @@ impl Oracle {
     /// remember, opened.
     pub(crate) fn inv5_era(&mut self, node: u8, era: u64) {
         if era > 0 && !self.starts.opened.contains(&era) {
-            self.inv5_broken(format!("node {node} is in era {era}, which no valid start opened"));
+            self.inv5_broken(
+                "era-opened",
+                format!("node {node} is in era {era}, which no valid start opened"),
+            );
         }
     }
 
@@ -102,10 +109,10 @@ impl Oracle {
     ) {
         let (told, index) = (now.last_index, before.map(|before| before.last_index));
         let story = format!("node {node} tells position {told} of a disk that proves nothing");
-        self.inv8_kept(!bare || told == 0, story);
+        self.inv8("position", !bare || told == 0, story);
         let same = before.is_none_or(|before| before == now);
         let story = format!("node {node} told custodians {index:?}, and now {told}");
-        self.inv8_kept(same, story);
+        self.inv8("position", same, story);
     }
 
     /// INV-8: a process that told its position writes, and so acknowledges, nothing beyond it: custodians
@@ -121,13 +128,17 @@ impl Oracle {
             _ => end,
         });
         let story = format!("node {node} told {told} to custodians, and then wrote entry {end}");
-        self.inv8_kept(end <= told, story);
+        self.inv8("frozen", end <= told, story);
     }
 
     /// INV-1: whom no gateway vouched for gets no answer, and so spends nobody's attempts.
     pub(crate) fn inv1_vouched_for(&mut self, vouched: bool) {
         if !vouched {
-            self.fail("INV-1", "a request with a forged ticket is answered".to_owned());
+            self.fail(
+                "INV-1",
+                "vouched-for",
+                "a request with a forged ticket is answered".to_owned(),
+            );
         }
     }
 
@@ -136,7 +147,7 @@ impl Oracle {
     pub(crate) fn inv1_debited(&mut self, era: u64, debited: u64) {
         if debited != era {
             let story = format!("a leader of era {era} answers, debited are those up to {debited}");
-            self.fail("INV-1", story);
+            self.fail("INV-1", "debited", story);
         }
     }
 }

@@ -14,8 +14,9 @@ impl World {
         self.oracle.inv5_era(node, health.era);
         let vault = self.nodes[place].vault.as_ref().filter(|vault| vault.halted().is_none());
         if let Some(replica) = vault.and_then(|vault| vault.danger_replica()) {
-            self.oracle.inv5_seats(node, replica, nodes);
-            self.oracle.inv5_one_voice(replica);
+            self.oracle.inv5_seats(node, [replica.voters(), replica.outgoing()], nodes);
+            let (learners, voters) = (replica.learners(), replica.voters());
+            self.oracle.inv5_one_voice(replica.id(), &learners, &voters);
         }
         self.seek_erased(place);
     }
