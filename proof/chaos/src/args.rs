@@ -19,6 +19,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Make a fleet, break it, and report
     Run(Run),
+    /// Judge a saved history: 0 one history, 1 a contradiction, 3 not read or not decided
+    Check {
+        /// JSON lines, as a run leaves them
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod args;
 mod faults;
 mod fleet;
 mod health;
+mod history;
 mod layer;
 mod load;
 mod network;
@@ -43,7 +44,10 @@ const NOT_RUN: u8 = 3;
 
 /// Reads the arguments, does what they say, and says how it went.
 pub fn main() -> ExitCode {
-    let Cli { command: Command::Run(run) } = Cli::parse();
+    let run = match Cli::parse().command {
+        Command::Run(run) => run,
+        Command::Check { file } => return check(&file),
+    };
     match play(&run) {
         Ok(report) => {
             let late = run.enforce_targets && !report.in_time();
@@ -51,6 +55,25 @@ pub fn main() -> ExitCode {
         }
         Err(trouble) => {
             eprintln!("error: the run could not be made: {trouble}");
+            ExitCode::from(NOT_RUN)
+        }
+    }
+}
+
+/// Judges a saved history.
+fn check(file: &Path) -> ExitCode {
+    match history::judge_file(file) {
+        Ok(verdict) => {
+            println!("{verdict}");
+            verdict.contradictions.iter().for_each(|story| println!("  {story}"));
+            match (verdict.contradictions.len(), verdict.undecided) {
+                (0, 0) => ExitCode::SUCCESS,
+                (0, _) => ExitCode::from(NOT_RUN),
+                _ => ExitCode::from(BROKEN),
+            }
+        }
+        Err(trouble) => {
+            eprintln!("error: the history could not be judged: {trouble}");
             ExitCode::from(NOT_RUN)
         }
     }

@@ -1,6 +1,6 @@
 //! What clients asked and were told: the raw history of a run.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -8,7 +8,7 @@ use std::{
 use strongroom_protocol::{Budget, Voucher};
 
 /// One request, however often its frame was carried.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Operation {
     pub(crate) client: u32,
     pub(crate) account: String,
@@ -24,17 +24,17 @@ pub(crate) struct Operation {
 }
 
 /// A deadline that passed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Miss {
     pub(crate) since_us: u64,
     pub(crate) at_us: u64,
     /// The last error, as the SDK names it.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: String,
     pub(crate) detail: String,
 }
 
 /// What was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub(crate) enum Call {
     RegisterStart { registration: u64 },
@@ -45,7 +45,7 @@ pub(crate) enum Call {
 }
 
 /// What was answered, as a node signed it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum Answer {
     RegisterStarted {
@@ -92,7 +92,7 @@ pub(crate) enum Answer {
 }
 
 /// A budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Left {
     pub(crate) row: u8,
     pub(crate) year: u8,
@@ -106,7 +106,7 @@ impl From<Budget> for Left {
 }
 
 /// Who signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct By {
     pub(crate) node: u8,
     pub(crate) incarnation: u64,

@@ -2,6 +2,7 @@
 
 use crate::{
     faults::Span,
+    history::{self, Verdict},
     layer::Injected,
     load::Shared,
     record::{Answer, Call, Operation},
@@ -28,8 +29,8 @@ pub(crate) struct Report {
     availability: Vec<Availability>,
     failovers: Vec<Failover>,
     errors: BTreeMap<String, u64>,
-    /// Operations whose histories were checked for being one history.
-    checked: u64,
+    /// Whether what people saw is one history.
+    histories: Verdict,
     broken: Vec<String>,
     #[serde(skip)]
     pub(crate) operations: Vec<Operation>,
@@ -87,7 +88,7 @@ impl Report {
             availability: Vec::new(),
             failovers: Vec::new(),
             errors: BTreeMap::new(),
-            checked: 0,
+            histories: Verdict::default(),
             broken: Vec::new(),
             operations: Vec::new(),
         }
@@ -110,11 +111,14 @@ impl Report {
         self.availability = availability(&self.operations, &spans);
         self.failovers = failovers(&spans);
         self.broken = shared.book.broken_promises();
+        self.histories = history::judge(&self.operations);
     }
 
     /// Whether every promise held.
     pub(crate) fn held(&self) -> bool {
         self.broken.is_empty()
+            && self.histories.contradictions.is_empty()
+            && self.histories.undecided == 0
     }
 
     /// Whether every failover target was met.
@@ -247,7 +251,10 @@ impl fmt::Display for Report {
         for (kind, count) in &self.errors {
             writeln!(f, "{kind:<34} {count:>9}")?;
         }
+        writeln!(f, "\n{}", self.histories)?;
+        self.histories.contradictions.iter().try_for_each(|story| writeln!(f, "  {story}"))?;
         match self.broken.len() {
+            0 if !self.held() => writeln!(f, "\nWHAT PEOPLE SAW IS NOT SHOWN TO BE ONE HISTORY"),
             0 => writeln!(f, "\nevery promise held"),
             count => {
                 writeln!(f, "\n{count} PROMISES BROKEN")?;

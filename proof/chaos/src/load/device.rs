@@ -160,7 +160,8 @@ impl Device {
             let tried = match carry(&self.http, frame, &patience).await {
                 Ok(carried) => carried,
                 Err(tried) => {
-                    let (kind, detail) = (tried.last.code.name(), tried.last.detail.clone());
+                    let (kind, detail) =
+                        (tried.last.code.name().to_owned(), tried.last.detail.clone());
                     operation.misses.push(Miss { since_us, at_us: book.now_us(), kind, detail });
                     farewell += usize::from(self.shared.is_stopping());
                     continue;

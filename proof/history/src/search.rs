@@ -1,0 +1,161 @@
+//! The search for an order: Wing and Gong's, with a memory of positions that led nowhere.
+
+use crate::{Answer, Call, Operation, Rules, slot::Slot};
+use std::collections::HashSet;
+
+/// What the search found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Explained,
+    Undecided,
+    /// How the slot stood where the longest order ended, and what could come next but did not fit.
+    Contradicted(String),
+}
+
+/// Where a search is: which operations are taken, and how the slot stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    /// Answered operations below this are all taken,
+    low: usize,
+    /// and of the others these.
+    beyond: Vec<usize>,
+    /// Unanswered ones that happened.
+    happened: Vec<usize>,
+    slot: Slot,
+}
+
+impl Place {
+    fn take(&mut self, at: usize) {
+        if let Err(place) = self.beyond.binary_search(&at) {
+            self.beyond.insert(place, at);
+        }
+        while self.beyond.first() == Some(&self.low) {
+            self.beyond.remove(0);
+            self.low += 1;
+        }
+    }
+
+    fn taken(&self) -> usize {
+        self.low + self.beyond.len()
+    }
+}
+
+struct History<'a> {
+    answered: Vec<&'a Operation>,
+    unanswered: Vec<&'a Operation>,
+    rules: &'a Rules,
+}
+
+fn returned(operation: &Operation) -> u64 {
+    operation.returned.as_ref().map_or(u64::MAX, |(at, _)| *at)
+}
+
+impl History<'_> {
+    /// Answered operations that may be next, and until when an unanswered one may have begun: none may
+    /// come before another that was answered before it was asked.
+    fn candidates(&self, place: &Place) -> (Vec<usize>, u64) {
+        let mut first_return = u64::MAX;
+        let mut open = Vec::new();
+        for (at, operation) in self.answered.iter().enumerate().skip(place.low) {
+            if operation.invoked_ms > first_return {
+                break;
+            }
+            if place.beyond.binary_search(&at).is_err() {
+                first_return = first_return.min(returned(operation));
+                open.push(at);
+            }
+        }
+        open.retain(|at| self.answered[*at].invoked_ms <= first_return);
+        (open, first_return)
+    }
+
+    fn changes_nothing(&self, at: usize) -> bool {
+        let operation = self.answered[at];
+        matches!(operation.call, Call::RegisterStart | Call::Budget)
+            || matches!(operation.returned, Some((_, Answer::Wait | Answer::NoRecord)))
+    }
+
+    fn after(&self, place: &Place, at: usize) -> Vec<Slot> {
+        let operation = self.answered[at];
+        let answer = operation.returned.as_ref().map(|(_, answer)| answer);
+        answer.map_or_else(Vec::new, |answer| {
+            place.slot.answered(&operation.call, answer, self.rules)
+        })
+    }
+
+    /// Where the search goes from here, what is likely last.
+    fn next(&self, place: &Place) -> Vec<Place> {
+        let (candidates, until) = self.candidates(place);
+        let mut next = Vec::new();
+        for at in candidates.into_iter().rev() {
+            let after = self.after(place, at);
+            let step = |slot: Slot| {
+                let mut place = Place { slot, ..place.clone() };
+                place.take(at);
+                place
+            };
+            // What never changes anything and fits here fits in any order that begins here. (What a
+            // stand-in answers may also be a charge, later.)
+            if self.changes_nothing(at) && after.len() == 1 && after.first() == Some(&place.slot) {
+                return after.into_iter().map(step).collect();
+            }
+            next.extend(after.into_iter().rev().map(step));
+        }
+        let mut perhaps = Vec::new();
+        for (at, operation) in self.unanswered.iter().enumerate() {
+            if operation.invoked_ms > until {
+                break;
+            }
+            if place.happened.binary_search(&at).is_ok() {
+                continue;
+            }
+            for slot in place.slot.unknown(&operation.call, self.rules) {
+                if slot != place.slot {
+                    let mut place = Place { slot, ..place.clone() };
+                    let spot = place.happened.binary_search(&at).unwrap_or_else(|spot| spot);
+                    place.happened.insert(spot, at);
+                    perhaps.push(place);
+                }
+            }
+        }
+        perhaps.reverse();
+        perhaps.extend(next);
+        perhaps
+    }
+
+    fn stuck(&self, place: &Place) -> String {
+        let (candidates, _) = self.candidates(place);
+        let next: Vec<String> =
+            candidates.iter().take(3).map(|at| self.answered[*at].to_string()).collect();
+        format!("after {} answers {:?}; got {}", place.taken(), place.slot, next.join(" or "))
+    }
+}
+
+/// Searches one slot's operations, which are sorted by when they were asked.
+pub(crate) fn search(operations: &[Operation], rules: &Rules) -> (Verdict, u64) {
+    let (answered, unanswered) = operations.iter().partition(|o| o.returned.is_some());
+    let history = History { answered, unanswered, rules };
+    let start = Place { low: 0, beyond: Vec::new(), happened: Vec::new(), slot: Slot::default() };
+    let mut farthest = start.clone();
+    let mut stack = vec![start];
+    let mut seen = HashSet::new();
+    let mut steps = 0;
+    while let Some(place) = stack.pop() {
+        if place.taken() == history.answered.len() {
+            return (Verdict::Explained, steps);
+        }
+        if steps >= rules.steps {
+            return (Verdict::Undecided, steps);
+        }
+        steps += 1;
+        if place.taken() > farthest.taken() {
+            farthest = place.clone();
+        }
+        for next in history.next(&place) {
+            if seen.insert(next.clone()) {
+                stack.push(next);
+            }
+        }
+    }
+    (Verdict::Contradicted(history.stuck(&farthest)), steps)
+}
