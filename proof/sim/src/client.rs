@@ -1,6 +1,7 @@
 //! One simulated user: enrolls, forgets, types right and wrong passwords, never gives up.
 
 mod past;
+mod told;
 
 use strongroom_account::{Account, Password};
 use strongroom_manifest::{Floors, Manifest, Verified};
@@ -14,6 +15,7 @@ use strongroom_wire::response::{Budget, Failure};
 use crate::fleet::{APP, FLEET};
 pub use past::{Guess, Late};
 use past::{Past, guess};
+pub use told::Told;
 use std::collections::VecDeque;
 
 /// What a user is in the middle of.
@@ -87,6 +89,12 @@ pub struct User {
     /// The last owner's question that was answered: its frame, and where the log has it.
     asked: Option<(u64, Box<Status>, u64)>,
     past: VecDeque<(u64, Past)>,
+    /// What the last offer said.
+    offered: told::Offered,
+    /// What the last answer said, until somebody takes it.
+    pub told: Option<Told>,
+    /// Whose passwords and keys these are, in histories.
+    named: u64,
     /// Whether the record was destroyed by this user's own wrong passwords.
     pub locked: bool,
     /// Recoveries that brought the key back.
@@ -138,6 +146,9 @@ impl User {
             counter: 0,
             asked: None,
             past: VecDeque::new(),
+            offered: told::Offered::default(),
+            told: None,
+            named: told::OWNER,
             locked: false,
             recoveries: 0,
         }
@@ -150,7 +161,7 @@ impl User {
     pub fn thief(victim: &Self, seed: [u8; 32]) -> Self {
         let passwords = ["the thief's own password", "a guess"];
         let thief = Self::at(victim.destination.clone(), passwords, &seed, seed);
-        Self { touched: true, ..thief }
+        Self { touched: true, named: told::THIEF, ..thief }
     }
 
     /// The frame to carry now, again and again until its answer comes.
@@ -253,6 +264,7 @@ impl User {
         if frame_number != self.frame_number {
             return Learned::Stale;
         }
+        self.told = None;
         match core::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Idle => Learned::Stale,
             Stage::RegisterStart(registration, _) => self.register_started(*registration, answer),
@@ -261,6 +273,7 @@ impl User {
                     self.stored = true;
                     self.generation = registered.receipt.generation;
                     let receipt = registered.receipt;
+                    self.told = Some(Told::stored(&receipt, &registered.by));
                     Learned::Stored(registered.by, receipt.effective_ms, receipt.destroyed)
                 }
                 Err(error) => {
@@ -271,6 +284,7 @@ impl User {
             Stage::Status(ask, frame) => match ask.on_answer(answer) {
                 Ok((_, by)) => {
                     self.asked = Some((frame_number, ask, by.index));
+                    self.told = Some(Told::done(&by));
                     Learned::Done(by)
                 }
                 Err(error) => {
@@ -279,7 +293,10 @@ impl User {
                 }
             },
             Stage::Destroy(ask, frame) => match ask.on_answer(answer) {
-                Ok((_, by)) => Learned::Done(by),
+                Ok((_, by)) => {
+                    self.told = Some(Told::done(&by));
+                    Learned::Done(by)
+                }
                 Err(error) => {
                     self.stage = Stage::Destroy(ask, frame);
                     Learned::Refused(error)
@@ -311,6 +328,8 @@ impl User {
         // A device that owns what is there says so. What is there is one generation older.
         let owned = offer.occupied() && (self.stored || self.maybe_stored);
         let generation = offer.generation().saturating_sub(1);
+        self.offered = told::Offered { generation: offer.generation(), owned };
+        self.told = Some(Told::offered(&offer));
         let (key, _, counter) = self.owner();
         let authorisation = if owned {
             Authorisation::Device { key: &key, generation, counter }
@@ -336,12 +355,19 @@ impl User {
         let learned = match recovery.on_started(answer) {
             Ok(Started::Charged(charged)) => {
                 self.remember(Past::Start(recovery));
+                self.told = Told::charged(&charged);
                 let guess = guess(&charged);
                 self.begin(Stage::RecoverFinish(Box::new(charged.next), charged.frame, right));
                 return Learned::Guessed(charged.by, right, guess);
             }
-            Ok(Started::Wait { reason, budget, by }) => Learned::Wait(by, reason, budget),
-            Ok(Started::Failed(failed)) => Learned::Nothing(failed.by, failed.why),
+            Ok(Started::Wait { reason, budget, by }) => {
+                self.told = Some(Told::wait(&by));
+                Learned::Wait(by, reason, budget)
+            }
+            Ok(Started::Failed(failed)) => {
+                self.told = Some(Told::failed(&failed));
+                Learned::Nothing(failed.by, failed.why)
+            }
             Err(error) => {
                 self.stage = Stage::RecoverStart(recovery, frame, right);
                 return Learned::Refused(error);
@@ -361,12 +387,14 @@ impl User {
         match finish.on_finished(answer) {
             Ok(Outcome::Recovered(recovered)) => {
                 let failures = recovered.receipt.failures_ms.len();
+                self.told = Some(self.got(&recovered));
                 self.recoveries += 1;
                 let attempt = finish.attempt();
                 self.remember(Past::Finish(finish));
                 Learned::Key(recovered.by, recovered.backup_key, failures, attempt)
             }
             Ok(Outcome::Failed(failed)) => {
+                self.told = Some(Told::failed(&failed));
                 self.remember(Past::Finish(finish));
                 Learned::Nothing(failed.by, failed.why)
             }

@@ -73,7 +73,7 @@ fn tell(report: &Report, json: bool) {
         let broken: Vec<String> = report.broken.iter().map(named).collect();
         println!(
             "{{\"seed\":{},\"virtual_ms\":{},\"events\":{},\"answers\":{},\"recoveries\":{},\
-             \"locked\":{},\"crashes\":{},\"cold_starts\":{},\"halts\":{},\"broken\":[{}],\
+             \"locked\":{},\"crashes\":{},\"cold_starts\":{},\"halts\":{},\"checked\":{},\"undecided\":{},\"broken\":[{}],\
              \"digest\":\"{digest}\"}}",
             report.seed,
             report.virtual_ms,
@@ -84,6 +84,8 @@ fn tell(report: &Report, json: bool) {
             report.crashes,
             report.cold_starts,
             report.halts,
+            report.checked,
+            report.undecided,
             broken.join(",")
         );
     }
@@ -92,7 +94,7 @@ fn tell(report: &Report, json: bool) {
 fn sum_up(totals: &Totals, options: &Options, seconds: f64) {
     eprintln!(
         "simulated {} seeds in {seconds:.1} s on {} threads: {} events, {} answers, {} recoveries, \
-         {} locked, {} kills, {} cold starts, {} halts",
+         {} locked, {} kills, {} cold starts, {} halts; {} operations in one history each slot, {} slots undecided",
         totals.ran,
         options.jobs,
         totals.sum.events,
@@ -101,7 +103,9 @@ fn sum_up(totals: &Totals, options: &Options, seconds: f64) {
         totals.sum.locked,
         totals.sum.crashes,
         totals.sum.cold_starts,
-        totals.sum.halts
+        totals.sum.halts,
+        totals.sum.checked,
+        totals.sum.undecided
     );
     eprintln!("{} passed, {} failed", totals.ran - totals.failed, totals.failed);
 }

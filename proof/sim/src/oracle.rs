@@ -3,6 +3,7 @@
 pub mod budget;
 mod erasure;
 mod forgery;
+mod histories;
 mod log;
 mod processes;
 mod secrets;

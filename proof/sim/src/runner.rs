@@ -45,6 +45,8 @@ impl Totals {
         self.sum.crashes += report.crashes;
         self.sum.cold_starts += report.cold_starts;
         self.sum.halts += report.halts;
+        self.sum.checked += report.checked;
+        self.sum.undecided += report.undecided;
     }
 }
 

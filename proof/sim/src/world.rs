@@ -6,6 +6,7 @@ mod custodians;
 mod erasure;
 mod events;
 mod guesses;
+mod histories;
 mod hosts;
 mod probe;
 mod rules;
@@ -94,6 +95,10 @@ pub struct Report {
     pub cold_starts: u64,
     /// Processes that stopped themselves.
     pub halts: u64,
+    /// Operations whose slots' histories were searched for an order.
+    pub checked: u64,
+    /// Slots for which the search did not end: neither explained nor refused.
+    pub undecided: u64,
     /// Promises that were broken.
     pub broken: Vec<Broken>,
     /// SHA-256 over every event: a run repeats to the byte.
@@ -133,6 +138,7 @@ pub struct World {
     /// What hosts see, if somebody wants to know.
     pub(crate) seen: Option<Vec<Seen>>,
     pub(crate) erasures: erasure::Erasures,
+    pub(crate) histories: histories::Histories,
 }
 
 impl World {
@@ -189,6 +195,7 @@ impl World {
             recorder: None,
             seen: None,
             erasures: erasure::Erasures::default(),
+            histories: histories::Histories::default(),
         }
     }
 
@@ -285,6 +292,7 @@ impl World {
                 self.oracle.inv8_kept(done, story);
             }
         }
+        self.judge_histories();
         for node in &self.nodes {
             for bytes in node.disk.today().bytes() {
                 self.oracle.inv10_secret_in("a disk", bytes);

@@ -135,6 +135,7 @@ impl World {
         };
         let frame_number = asked.frame_number;
         self.users[user].unanswered += 1;
+        self.asks(user, user);
         self.ask(asked);
         // Thousands who ask again at once are a load that runs are not about.
         let wait = if self.plan.crowd { 4 * patience_ms() } else { patience_ms() };
@@ -192,6 +193,7 @@ impl World {
             return;
         }
         let learned = self.users[user].on_answer(frame_number, &frame);
+        let told = self.users[user].told.take();
         self.report.answers += 1;
         self.say(|| format!("user {user} learns {learned:?}"));
         let refused = match &learned {
@@ -200,6 +202,7 @@ impl World {
         };
         self.oracle.inv6_signed(forged, refused);
         if !forged {
+            self.is_told((user, frame_number), told);
             self.learn(user, frame_number, learned, held);
         }
     }

@@ -26,7 +26,7 @@ pub(crate) enum Aim {
 /// One.
 pub(crate) struct Thief {
     victim: usize,
-    client: User,
+    pub(crate) client: User,
     sent: u32,
     /// Vault time when its registration began.
     began_ms: u64,
@@ -101,6 +101,7 @@ impl World {
             return;
         };
         thief.sent += 1;
+        let victim = thief.victim;
         let asked = Asked {
             asker: THIEVES + number,
             frame_number: thief.client.frame_number,
@@ -109,6 +110,7 @@ impl World {
             frame: frame.bytes().to_vec(),
         };
         let (user, frame_number) = (asked.asker, asked.frame_number);
+        self.asks(user, victim);
         match node {
             Some(node) => self.hand_in(&asked, node, 1),
             None => self.ask(asked),
@@ -147,6 +149,8 @@ impl World {
         }
         let owned = thief.client.stored || thief.client.maybe_stored;
         let learned = thief.client.on_answer(frame_number, frame);
+        let told = thief.client.told.take();
+        self.is_told((asker, frame_number), told);
         self.say(|| format!("the thief of user {victim} learns {learned:?}"));
         match learned {
             Learned::More(by) => {
