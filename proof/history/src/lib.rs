@@ -98,7 +98,7 @@ pub enum Answer {
         /// Whether the password fits.
         fits: bool,
     },
-    /// Not now.
+    /// Not now: this copy has no effect, another may.
     Wait,
     /// The key.
     Recovered {
@@ -119,7 +119,7 @@ pub enum Answer {
     Closed,
     /// An owner's command was carried out, or a question answered.
     Done,
-    /// No effect of this copy; an earlier copy may have had its own.
+    /// No effect of this copy; another may have its own.
     Refused,
 }
 
@@ -187,6 +187,14 @@ impl fmt::Display for Operation {
             }
             None => write!(f, "client {client} {invoked_ms}-: {call:?} unanswered"),
         }
+    }
+}
+
+impl Operation {
+    /// Whether a copy of its frame may have an effect that no answer tells. Who is told to wait, or is
+    /// refused, knows of one copy alone.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.returned, None | Some((_, Answer::Wait | Answer::Closed | Answer::Refused)))
     }
 }
 

@@ -19,7 +19,7 @@ struct Place {
     low: usize,
     /// and of the others these.
     beyond: Vec<usize>,
-    /// Unanswered ones that happened.
+    /// Those that nothing ended, and that happened.
     happened: Vec<usize>,
     slot: Slot,
 }
@@ -42,6 +42,7 @@ impl Place {
 
 struct History<'a> {
     answered: Vec<&'a Operation>,
+    /// Nothing ended these: some copy may be charged at any time.
     unanswered: Vec<&'a Operation>,
     rules: &'a Rules,
 }
@@ -133,7 +134,8 @@ impl History<'_> {
 
 /// Searches one slot's operations, which are sorted by when they were asked.
 pub(crate) fn search(operations: &[Operation], rules: &Rules) -> (Verdict, u64) {
-    let (answered, unanswered) = operations.iter().partition(|o| o.returned.is_some());
+    let answered = operations.iter().filter(|operation| operation.returned.is_some()).collect();
+    let unanswered = operations.iter().filter(|operation| operation.is_open()).collect();
     let history = History { answered, unanswered, rules };
     let start = Place { low: 0, beyond: Vec::new(), happened: Vec::new(), slot: Slot::default() };
     let mut farthest = start.clone();

@@ -56,20 +56,34 @@ impl Slot {
         after
     }
 
-    /// A held attempt expires, an announced replacement takes effect.
+    /// A held attempt expires, then an announced replacement takes effect: nobody who lost a record
+    /// to failures has spoken against it.
     fn passed(&self, rules: &Rules) -> Vec<Self> {
+        let held = self.open.is_some() && self.row >= rules.row;
         let mut after = Vec::new();
-        if self.record.is_some() && self.open.is_some() && (!rules.exact || self.row >= rules.row) {
+        // What a host handed in again may be the attempt that was held.
+        if self.record.is_some() && (held || !rules.exact) {
             after.push(self.locked());
         }
-        if let Some(record) = self.announced {
-            after.push(Self { row: self.row, ..self.stored(record) });
-        }
+        let replaced = after.iter().chain([self]).flat_map(|slot| slot.replaced(rules));
+        let replaced: Vec<Self> = replaced.collect();
+        after.extend(replaced);
         after
     }
 
+    /// The announced replacement's time has come. A spent row asks for a grant.
+    fn replaced(&self, rules: &Rules) -> Vec<Self> {
+        let Some(record) = self.announced else { return Vec::new() };
+        let void = Self { announced: None, ..self.clone() };
+        let anew = Self { row: 0, ..self.stored(record) };
+        match (rules.exact, self.row >= rules.row) {
+            (true, false) => vec![self.stored(record)],
+            _ => vec![anew, void],
+        }
+    }
+
     fn locked(&self) -> Self {
-        Self { record: None, open: None, announced: None, locked: true, ..self.clone() }
+        Self { record: None, open: None, locked: true, ..self.clone() }
     }
 
     fn stored(&self, record: Record) -> Self {
@@ -85,13 +99,9 @@ impl Slot {
 
     fn at_once(&self, call: &Call, answer: &Answer, rules: &Rules) -> Vec<Self> {
         let same = |possible: bool| if possible { vec![self.clone()] } else { Vec::new() };
-        let any = |mut after: Vec<Self>| {
-            after.insert(0, self.clone());
-            after
-        };
         match (call, answer) {
-            // An earlier copy may have done what this one was refused.
-            (_, Answer::Refused | Answer::Closed) => any(self.effects(call, rules)),
+            // It did nothing. Another copy may (spec §18.1).
+            (_, Answer::Refused | Answer::Closed) => same(true),
             (Call::RegisterStart, Answer::RegisterStarted { generation, occupied }) => {
                 same(*generation == self.top + 1 && *occupied == self.record.is_some())
             }

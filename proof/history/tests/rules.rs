@@ -208,6 +208,34 @@ fn a_replacement_without_authority_waits() {
 }
 
 #[test]
+fn a_replacement_outlives_a_lock_but_not_its_owner() {
+    let call = Call::RegisterFinish { generation: 2, key: 8, password: 5, authority: false };
+    let receipt = Answer::Registered { generation: 2, destroyed: None, announced: true };
+    let announced = [stored(10, 1, 7), at(20, 21, call, receipt)];
+    let mut locked = announced.to_vec();
+    locked.extend(wrong(1..=9));
+    locked.extend([charged(200, 201, WRONG, 10), ended(210, 10, Answer::Locked)]);
+    // It takes effect on the slot that the lock left, or asked for a grant and got none.
+    holds(&[&locked[..], &[charged(220, 221, WRONG, 11)]].concat());
+    holds(&[&locked[..], &[charged(220, 221, WRONG, 1)]].concat());
+    let here = at(30, 31, Call::Status, Answer::Done);
+    let fits = |answer| at(40, 41, Call::RecoverStart { password: 5 }, answer);
+    let taken = [fits(Answer::Charged { number: 1, fits: true })];
+    holds(&[&announced[..], &taken[..]].concat());
+    refused(&[&announced[..], &[here], &taken[..]].concat());
+}
+
+#[test]
+fn another_copy_of_what_had_to_wait_may_be_charged_once() {
+    let wait = at(20, 21, Call::RecoverStart { password: WRONG }, Answer::Wait);
+    let one = [stored(10, 1, 7), charged(12, 13, WRONG, 1), wait];
+    holds(&[&one[..], &[charged(30, 31, WRONG, 2)]].concat());
+    holds(&[&one[..], &[charged(30, 31, WRONG, 3)]].concat());
+    refused(&[&one[..], &[charged(30, 31, WRONG, 4)]].concat());
+    refused(&one[2..]);
+}
+
+#[test]
 fn what_is_destroyed_is_gone() {
     let gone =
         [stored(10, 1, 7), charged(11, 12, RIGHT, 1), at(20, 21, Call::Destroy, Answer::Done)];
