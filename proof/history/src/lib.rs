@@ -65,9 +65,15 @@ pub enum Call {
         password: u64,
     },
     /// An owner asks how the slot stands.
-    Status,
+    Status {
+        /// Of which record.
+        generation: u64,
+    },
     /// An owner destroys the record.
-    Destroy,
+    Destroy {
+        /// Which.
+        generation: u64,
+    },
     /// Anybody asks for the budget.
     Budget,
 }

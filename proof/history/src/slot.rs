@@ -134,9 +134,7 @@ impl Slot {
                 same(self.record.is_none() && !self.locked)
             }
             (Call::Budget, Answer::Done) => same(true),
-            (Call::Status | Call::Destroy, Answer::Done) if self.record.is_some() => {
-                self.effects(call, rules)
-            }
+            (Call::Status { .. } | Call::Destroy { .. }, Answer::Done) => self.effects(call, rules),
             _ => Vec::new(),
         }
     }
@@ -226,14 +224,16 @@ impl Slot {
                     }
                 }
             }
-            Call::Status => vec![Self { announced: None, ..self.clone() }],
-            Call::Destroy => {
+            // Whoever acts for a record that is no more is nobody.
+            Call::Status { generation } | Call::Destroy { generation }
+                if self.record.is_none_or(|record| record.generation != generation) =>
+            {
+                Vec::new()
+            }
+            Call::Status { .. } => vec![Self { announced: None, ..self.clone() }],
+            Call::Destroy { .. } => {
                 let gone = Self { record: None, open: None, announced: None, ..self.clone() };
-                if self.record.is_some() {
-                    vec![Self { locked: false, ..gone }]
-                } else {
-                    Vec::new()
-                }
+                vec![Self { locked: false, ..gone }]
             }
         }
     }

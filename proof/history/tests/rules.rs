@@ -218,7 +218,7 @@ fn a_replacement_outlives_a_lock_but_not_its_owner() {
     // It takes effect on the slot that the lock left, or asked for a grant and got none.
     holds(&[&locked[..], &[charged(220, 221, WRONG, 11)]].concat());
     holds(&[&locked[..], &[charged(220, 221, WRONG, 1)]].concat());
-    let here = at(30, 31, Call::Status, Answer::Done);
+    let here = at(30, 31, Call::Status { generation: 1 }, Answer::Done);
     let fits = |answer| at(40, 41, Call::RecoverStart { password: 5 }, answer);
     let taken = [fits(Answer::Charged { number: 1, fits: true })];
     holds(&[&announced[..], &taken[..]].concat());
@@ -237,9 +237,16 @@ fn another_copy_of_what_had_to_wait_may_be_charged_once() {
 
 #[test]
 fn what_is_destroyed_is_gone() {
-    let gone =
-        [stored(10, 1, 7), charged(11, 12, RIGHT, 1), at(20, 21, Call::Destroy, Answer::Done)];
+    let gone = [
+        stored(10, 1, 7),
+        charged(11, 12, RIGHT, 1),
+        at(20, 21, Call::Destroy { generation: 1 }, Answer::Done),
+    ];
     holds(&[&gone[..], &[at(30, 31, finish(1, RIGHT), Answer::NoRecord)]].concat());
+    let again = |generation| at(30, 31, Call::Destroy { generation }, Answer::Done);
+    refused(&[&gone[..], &[again(1)]].concat());
+    refused(&[stored(10, 1, 7), stored(20, 2, 8), again(1)]);
+    holds(&[stored(10, 1, 7), stored(20, 2, 8), again(2)]);
     refused(&[&gone[..], &[got(30, 1, 1, 7, 0)]].concat());
     refused(&[&gone[..], &[ended(30, 1, Answer::Locked)]].concat());
 }

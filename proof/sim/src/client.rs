@@ -15,8 +15,8 @@ use strongroom_wire::response::{Budget, Failure};
 use crate::fleet::{APP, FLEET};
 pub use past::{Guess, Late};
 use past::{Past, guess};
-pub use told::Told;
 use std::collections::VecDeque;
+pub use told::Told;
 
 /// What a user is in the middle of.
 enum Stage {
@@ -309,13 +309,6 @@ impl User {
                 self.recover_finished(finish, frame, right, answer)
             }
         }
-    }
-
-    /// Where the log has a second answer to a command of the owner's that was carried out: nowhere.
-    pub fn acted_twice(&self, frame_number: u64, answer: &[u8]) -> Option<u64> {
-        let (_, ask, first) = self.asked.as_ref().filter(|(number, ..)| *number == frame_number)?;
-        let (_, by) = ask.on_answer(answer).ok()?;
-        (by.index != *first).then_some(by.index)
     }
 
     fn register_started(&mut self, registration: Registration, answer: &[u8]) -> Learned {

@@ -127,6 +127,7 @@ mod tests {
             }
         });
         assert_eq!(totals.ran, 3);
+        assert!(totals.sum.checked > 0, "no history was searched");
         let among = among.into_inner().expect("reports");
         assert!(among.contains(&alone), "seed 3 ran otherwise beside others");
     }

@@ -43,6 +43,13 @@ impl User {
         }
     }
 
+    /// Where the log has a second answer to a command of the owner's that was carried out: nowhere.
+    pub fn acted_twice(&self, frame_number: u64, answer: &[u8]) -> Option<u64> {
+        let (_, ask, first) = self.asked.as_ref().filter(|(number, ..)| *number == frame_number)?;
+        let (_, by) = ask.on_answer(answer).ok()?;
+        (by.index != *first).then_some(by.index)
+    }
+
     /// What the fleet says to a frame that is over for this device.
     pub fn on_late_answer(&self, frame_number: u64, answer: &[u8]) -> Option<Late> {
         let (_, past) = self.past.iter().find(|(number, _)| *number == frame_number)?;

@@ -104,8 +104,8 @@ impl User {
             Stage::RecoverFinish(finish, _, right) => {
                 Call::RecoverFinish { number: finish.attempt(), password: password(*right) }
             }
-            Stage::Status(..) => Call::Status,
-            Stage::Destroy(..) => Call::Destroy,
+            Stage::Status(..) => Call::Status { generation: self.generation },
+            Stage::Destroy(..) => Call::Destroy { generation: self.generation },
         })
     }
 }

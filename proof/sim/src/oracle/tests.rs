@@ -2,6 +2,7 @@
 
 use super::{Oracle, budget::Answered};
 use crate::client::Guess;
+use strongroom_history::{Answer, Call, Checked, Operation, Rules};
 use strongroom_manifest::Policy;
 use strongroom_protocol::{ProtocolError, Voucher};
 use strongroom_replica::{NodeId, ReplicaId};
@@ -45,6 +46,28 @@ fn the_log_s_checkers_can_fail() {
         |o| o.inv4_inv5_one_history((1, 1), &by(5, 100)),
     );
     fails("acts-once", |_| (), |o| o.inv4_once(String::new()));
+}
+
+#[test]
+fn the_search_for_one_history_can_fail() {
+    let charged = |at: u64, number: u64| Operation {
+        client: 1,
+        slot: 0,
+        call: Call::RecoverStart { password: 0 },
+        invoked_ms: at,
+        returned: Some((at + 1, Answer::Charged { number, fits: false })),
+        by: Some((at, at)),
+    };
+    // Without a record every attempt is called the first.
+    fails(
+        "linearizable",
+        |o| assert_eq!(judge(o, &[charged(10, 1), charged(20, 1)]).operations, 2),
+        |o| assert_eq!(judge(o, &[charged(10, 1), charged(20, 2)]).operations, 2),
+    );
+}
+
+fn judge(oracle: &mut Oracle, history: &[Operation]) -> Checked {
+    oracle.inv5_linearizable(history, &Rules::EXACT)
 }
 
 #[test]
