@@ -111,7 +111,7 @@ impl Strategy {
             (Act::LoseAnswer, plan.lost_answers),
             (Act::Hoard, dice.below(30)),
             // A fleet that serves is worth the wait.
-            (Act::Outwait, if plan.quiet > 1 { 250 } else { 40 }),
+            (Act::Outwait, if plan.quiet > 1 { 450 } else { 150 }),
             (Act::DelayRequest, dice.below(60)),
             (Act::SpreadRequest, dice.below(60)),
             (Act::Command, 12),
