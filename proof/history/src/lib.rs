@@ -137,13 +137,13 @@ pub struct Rules {
     /// Nobody but the history's clients sends requests: every number and every row is accounted for.
     /// Where hosts hand old requests in again, numbers may be skipped.
     pub exact: bool,
-    /// Steps of the search for one slot.
+    /// So many calls are looked at in the search for one slot: a long history takes no longer.
     pub steps: u64,
 }
 
 impl Rules {
     /// Everybody who asks is in the history.
-    pub const EXACT: Self = Self { row: 10, exact: true, steps: 200_000 };
+    pub const EXACT: Self = Self { row: 10, exact: true, steps: 5_000_000 };
     /// Old requests may come back.
     pub const REPLAYED: Self = Self { exact: false, ..Self::EXACT };
 }

@@ -84,9 +84,10 @@ impl History<'_> {
         })
     }
 
-    /// Where the search goes from here, what is likely last.
-    fn next(&self, place: &Place) -> Vec<Place> {
+    /// Where the search goes from here, what is likely last; and how many calls were looked at.
+    fn next(&self, place: &Place) -> (Vec<Place>, u64) {
         let (candidates, until) = self.candidates(place);
+        let mut looked = candidates.len() as u64;
         let mut next = Vec::new();
         for at in candidates.into_iter().rev() {
             let after = self.after(place, at);
@@ -98,7 +99,7 @@ impl History<'_> {
             // What never changes anything and fits here fits in any order that begins here. (What a
             // stand-in answers may also be a charge, later.)
             if self.changes_nothing(at) && after.len() == 1 && after.first() == Some(&place.slot) {
-                return after.into_iter().map(step).collect();
+                return (after.into_iter().map(step).collect(), looked);
             }
             next.extend(after.into_iter().rev().map(step));
         }
@@ -107,6 +108,7 @@ impl History<'_> {
             if operation.invoked_ms > until {
                 break;
             }
+            looked += 1;
             if place.happened.binary_search(&at).is_ok() {
                 continue;
             }
@@ -121,7 +123,7 @@ impl History<'_> {
         }
         perhaps.reverse();
         perhaps.extend(next);
-        perhaps
+        (perhaps, looked)
     }
 
     fn stuck(&self, place: &Place) -> String {
@@ -149,11 +151,12 @@ pub(crate) fn search(operations: &[Operation], rules: &Rules) -> (Verdict, u64) 
         if steps >= rules.steps {
             return (Verdict::Undecided, steps);
         }
-        steps += 1;
         if place.taken() > farthest.taken() {
             farthest = place.clone();
         }
-        for next in history.next(&place) {
+        let (next, looked) = history.next(&place);
+        steps += looked.max(1);
+        for next in next {
             if seen.insert(next.clone()) {
                 stack.push(next);
             }

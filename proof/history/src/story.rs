@@ -5,8 +5,8 @@ use crate::{
     search::{Verdict, search},
 };
 
-/// Steps for each shorter story.
-const STEPS: u64 = 5_000;
+/// Calls looked at for each shorter story.
+const STEPS: u64 = 40_000;
 /// Histories that are tried for a shorter story.
 const TRIES: usize = 2_000;
 

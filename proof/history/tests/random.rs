@@ -141,7 +141,7 @@ fn lies_are_mostly_refused() {
         let at = (dice.wrapping_mul(0x9E37_79B9)) as usize % history.len();
         if lie(&mut history[at], dice) {
             told += 1;
-            let rules = Rules { steps: 20_000, ..Rules::EXACT };
+            let rules = Rules { steps: 150_000, ..Rules::EXACT };
             refused += u32::from(check(&history, &rules).is_err());
         }
     }

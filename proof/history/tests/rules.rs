@@ -259,6 +259,19 @@ fn what_is_not_decided_is_said() {
 }
 
 #[test]
+fn a_long_search_ends() {
+    let mut history = vec![stored(10, 1, 7)];
+    let frames = (0..400).flat_map(|n| {
+        [lost(12, Call::RecoverStart { password: n }), lost(12, finish(n % 9 + 1, n))]
+    });
+    history.extend(frames);
+    history.push(got(20, 99, 1, 7, 0));
+    let checked = check(&history, &Rules::EXACT).expect("nothing was decided");
+    assert_eq!(checked.undecided, 1);
+    assert!(checked.steps < Rules::EXACT.steps + 2_000, "{} steps", checked.steps);
+}
+
+#[test]
 fn a_story_is_short() {
     let mut history = vec![stored(10, 1, 7)];
     history.extend(wrong(1..=5));

@@ -250,6 +250,8 @@ impl World {
                 self.signed(user, frame_number, &by, held);
                 self.oracle.inv1_told(user, &budget, by.index, &self.plan.policy);
                 let wait = budget.next_ms.saturating_sub(EPOCH_MS + self.now());
+                // Another copy of the frame may be charged when it arrives.
+                self.users[user].begun_before += usize::from(self.plan.faults_ms > 0);
                 // The year is spent, by wrong passwords and what cold starts debited: the record
                 // stays. Or somebody holds the row's last attempt open for longer than a run.
                 if reason == WaitReason::Year || wait > RUN_MS {
