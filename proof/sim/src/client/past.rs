@@ -1,7 +1,7 @@
 //! Exchanges that are over for a device, while its frames may still be on their way: a host that carries
 //! one once more may get another answer, and that is a guess like any other.
 
-use super::User;
+use super::{Told, User};
 use strongroom_protocol::{Charged, Outcome, Recovery, RecoveryFinish, Started, Voucher};
 use strongroom_wire::response::Budget;
 
@@ -26,8 +26,8 @@ pub(super) enum Past {
 /// What an answer to such an exchange says.
 #[derive(Debug)]
 pub enum Late {
-    /// A guess was answered.
-    Guessed(Voucher, Guess),
+    /// A guess was answered, and what a history says of it.
+    Guessed(Voucher, Guess, Option<Told>),
     /// The key was released by the attempt of this number.
     Key(Voucher, u64),
 }
@@ -56,8 +56,8 @@ impl User {
         match past {
             Past::Start(recovery) => match recovery.on_started(answer).ok()? {
                 Started::Charged(charged) => {
-                    let guess = guess(&charged);
-                    Some(Late::Guessed(charged.by, guess))
+                    let (guess, told) = (guess(&charged), Told::charged(&charged));
+                    Some(Late::Guessed(charged.by, guess, told))
                 }
                 _ => None,
             },

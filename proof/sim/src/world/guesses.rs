@@ -37,7 +37,10 @@ impl World {
     pub(crate) fn learns_late(&mut self, user: usize, asked: (usize, u64), late: Late) {
         self.say(|| format!("late, to {asked:?}: {late:?}"));
         match late {
-            Late::Guessed(by, guess) => self.guessed(user, asked, &guess, &by, false),
+            Late::Guessed(by, guess, told) => {
+                self.is_told(asked, told);
+                self.guessed(user, asked, &guess, &by, false);
+            }
             Late::Key(by, attempt) => self.oracle.inv1_success(user, asked, attempt, &by),
         }
     }
