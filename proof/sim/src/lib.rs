@@ -17,6 +17,7 @@ pub mod client;
 pub mod disk;
 pub mod fleet;
 pub mod hardware;
+mod lots;
 pub mod oracle;
 pub mod plan;
 pub mod record;

@@ -1,9 +1,11 @@
 //! What one seed does to a fleet: drawn once, before anything happens.
 
+use crate::acts::Deed;
 use chacha20::{
     ChaCha20Rng,
     rand_core::{Rng as _, SeedableRng as _},
 };
+use std::collections::BTreeSet;
 use strongroom_manifest::Policy;
 
 /// The shape of one run.
@@ -42,6 +44,8 @@ pub struct Plan {
     pub quiet: u64,
     /// The budget.
     pub policy: Policy,
+    /// The only deeds that are done; all, if `None`.
+    pub only: Option<BTreeSet<Deed>>,
 }
 
 /// One seed in so many has thousands of users.
@@ -58,6 +62,15 @@ impl Dice {
     pub fn new(seed: u64, purpose: u8) -> Self {
         let mut bytes = [purpose; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        Self(ChaCha20Rng::from_seed(bytes))
+    }
+
+    /// Dice of a seed, a purpose, and whatever two numbers name within it.
+    pub fn of(seed: u64, purpose: u8, one: u64, other: u64) -> Self {
+        let mut bytes = [purpose; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        bytes[8..16].copy_from_slice(&one.to_le_bytes());
+        bytes[16..24].copy_from_slice(&other.to_le_bytes());
         Self(ChaCha20Rng::from_seed(bytes))
     }
 
@@ -106,6 +119,7 @@ impl Plan {
             kill_leaders_every_ms: 0,
             forgetful: 20,
             policy: Self::policy(if dice.chance(500) { 8_000 } else { 300_000 }),
+            only: None,
         }
     }
 

@@ -13,10 +13,12 @@ mod rules;
 mod users;
 
 use crate::{
+    acts::{Act, Deed},
     client::User,
     disk::Disk,
     fleet::Ceremony,
     hardware::{EPOCH_MS, SimHardware, WorldClock},
+    lots::{Lots, Whose},
     oracle::{Broken, Oracle},
     plan::{Dice, Plan},
     record::Recorder,
@@ -108,7 +110,7 @@ pub struct Report {
 /// One run.
 pub struct World {
     pub(crate) plan: Plan,
-    pub(crate) dice: Dice,
+    pub(crate) lots: Lots,
     pub(crate) clock: Rc<RefCell<WorldClock>>,
     pub(crate) ceremony: Ceremony,
     pub(crate) nodes: Vec<Node>,
@@ -126,6 +128,8 @@ pub struct World {
     /// For how long nobody led where somebody could.
     pub(crate) leaderless_ms: u64,
     pub(crate) foe: Foe,
+    /// What was done yet, and when.
+    pub(crate) deeds: Vec<(u64, Deed)>,
     pub(crate) processes: u64,
     pub(crate) report: Report,
     digest: [u8; 32],
@@ -172,8 +176,8 @@ impl World {
         let report = Report { seed: plan.seed, ..Report::default() };
         Self {
             nodes: nodes.collect(),
+            lots: Lots::new(plan.seed),
             plan,
-            dice,
             clock,
             ceremony,
             users,
@@ -186,6 +190,7 @@ impl World {
             closed_ms: 0,
             leaderless_ms: 0,
             foe,
+            deeds: Vec::new(),
             processes: 0,
             report,
             digest: [0; 32],
@@ -235,8 +240,12 @@ impl World {
         }
         self.at(1_000, Event::Watch);
         for user in 0..self.users.len() {
-            let after = 500 + self.dice.below(3_000);
-            self.at(after, Event::Wake { user });
+            if self.may(Act::TakePart, 1_000) {
+                let after = 500 + self.lots.of(Whose::User(user)).below(3_000);
+                self.at(after, Event::Wake { user });
+            } else {
+                self.scripts[user] = users::Script::nothing();
+            }
         }
     }
 

@@ -13,7 +13,7 @@ mod thief;
 
 use super::{Event, World};
 use crate::{
-    acts::Act,
+    acts::{Act, Deeds},
     plan::{Dice, Plan},
 };
 pub(crate) use forgery::STRANGER;
@@ -33,6 +33,10 @@ pub(crate) const GENESIS_MS: u64 = 1_000;
 pub(crate) struct Foe {
     pub(crate) strategy: Strategy,
     mind: Mind,
+    deeds: Deeds,
+    /// When it acts.
+    pub(crate) pace: Dice,
+    /// How it does what it did last.
     pub(crate) dice: Dice,
     /// Requests that passed a gateway, to be handed in again.
     seen: VecDeque<Seen>,
@@ -56,6 +60,8 @@ impl Foe {
         Self {
             strategy: Strategy::draw(plan, &mut dice),
             mind: Mind::default(),
+            deeds: Deeds::new(plan.seed),
+            pace: Dice::new(plan.seed, 7),
             dice,
             seen: VecDeque::new(),
             hoard: Vec::new(),
@@ -85,7 +91,7 @@ impl World {
             return;
         }
         self.take_turn();
-        let next = 1 + self.foe.dice.below(2 * self.plan.fault_every_ms);
+        let next = 1 + self.foe.pace.below(2 * self.plan.fault_every_ms);
         self.at(next, Event::Fault { extra: false });
     }
 
@@ -94,8 +100,8 @@ impl World {
     pub(crate) fn heat(&mut self, thousandths: u64) {
         // A genesis that fails half-way is the custodians' to repeat; it is not what runs are about.
         let calm = self.plan.kill_leaders_every_ms > 0 || self.now() < GENESIS_MS;
-        if self.faulty() && !calm && self.foe.dice.chance(thousandths / self.plan.quiet) {
-            let after = self.foe.dice.below(4);
+        if self.faulty() && !calm && self.foe.pace.chance(thousandths / self.plan.quiet) {
+            let after = self.foe.pace.below(4);
             self.at(after, Event::Fault { extra: true });
         }
     }
@@ -114,6 +120,19 @@ impl World {
                 self.foe.mind.did(act);
             }
         }
+    }
+
+    /// Whether an act happens. Whatever is drawn until the next one are its details.
+    pub(crate) fn may(&mut self, act: Act, thousandths: u64) -> bool {
+        let Some(deed) = self.foe.deeds.draw(act, thousandths) else {
+            return false;
+        };
+        if self.plan.only.as_ref().is_some_and(|only| !only.contains(&deed)) {
+            return false;
+        }
+        self.foe.dice = self.foe.deeds.details(deed);
+        self.deeds.push((self.now(), deed));
+        true
     }
 
     /// Does it, if it is possible and within reason.
@@ -199,12 +218,5 @@ impl World {
         places.push(cuts);
         places.push(self.foe.hoard.len().min(3) as u64);
         places.iter().fold(0, |hash: u64, n| hash.wrapping_mul(0x100_0000_01b3) ^ (n + 1))
-    }
-}
-
-impl World {
-    /// Stand-in.
-    pub(crate) fn may(&mut self, _act: Act, thousandths: u64) -> bool {
-        self.foe.dice.chance(thousandths)
     }
 }

@@ -1,7 +1,7 @@
 //! Hosts that look after their processes, custodians who start a fleet again, and who may call for them.
 
 use super::{Event, World, hosts::id};
-use crate::{acts::Act, disk::Restore};
+use crate::{acts::Act, disk::Restore, lots::Whose};
 
 /// How often hosts look after their processes.
 const WATCH_MS: u64 = 1_000;
@@ -78,7 +78,7 @@ impl World {
         }
         for node in 0..self.count() {
             // A host starts a process that stopped itself again, as `strongroomd` does.
-            if self.nodes[node].vault.is_none() && self.dice.chance(300) {
+            if self.nodes[node].vault.is_none() && self.lots.of(Whose::Place(node)).chance(300) {
                 self.boot(node);
             }
             // Of two processes of one node that ask for its seat the fleet listens to the later one

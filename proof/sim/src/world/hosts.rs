@@ -3,7 +3,7 @@
 use super::{Event, TICK_MS, World, adversary::GENESIS_MS};
 use crate::{
     acts::Act, burglar::sealed_extra, disk::Restore, fleet::FLEET, hardware::SimHardware,
-    record::Recorded,
+    lots::Whose, record::Recorded,
 };
 use std::rc::Rc;
 use strongroom_vault::{Setup, Vault};
@@ -21,7 +21,7 @@ const PIPE: usize = 512;
 impl World {
     /// A new process of a node, on whatever its disk holds.
     pub(crate) fn boot(&mut self, node: usize) {
-        let seed = self.dice.bytes();
+        let seed = self.lots.of(Whose::Place(node)).bytes();
         let hardware = SimHardware::new(
             Rc::clone(&self.ceremony.nodes[self.node_of(node)]),
             Rc::clone(&self.ceremony.secrets),
@@ -247,7 +247,7 @@ impl World {
             return;
         }
         // Batches of one disk become durable in order.
-        let after = 1 + self.dice.below(4);
+        let after = 1 + self.lots.of(Whose::Disk(node)).below(4);
         let last = self.nodes[node].unsynced.back().copied().unwrap_or(0);
         let at = (self.now() + after).max(last + 1);
         self.nodes[node].unsynced.push_back(at);
@@ -323,7 +323,7 @@ impl World {
             self.say(|| format!("an answer to user {user} is lost"));
             return;
         }
-        let after = 1 + self.dice.below(self.plan.delay_ms);
+        let after = 1 + self.lots.of(Whose::Asker(user)).below(self.plan.delay_ms);
         let answer = Event::Answer { user, frame_number, reply: bytes, held, forged: false };
         self.at(after, answer);
     }

@@ -1,7 +1,7 @@
 //! One question at a time to a fleet without faults: for tests of single attacks.
 
 use super::{Event, World};
-use crate::{disk::Restore, plan::Plan};
+use crate::{disk::Restore, lots::Whose, plan::Plan};
 use strongroom_protocol::OutgoingFrame;
 use strongroom_vault::Vault;
 use strongroom_wire::{
@@ -81,7 +81,7 @@ impl World {
     /// A ticket as an honest gateway mints it.
     pub fn ticket(&mut self, slot: &Slot, verb: Verb, frame: &[u8]) -> Vec<u8> {
         let now_ms = crate::hardware::EPOCH_MS + self.now();
-        self.ceremony.ticket(&mut self.dice.0, slot, verb, frame, now_ms)
+        self.ceremony.ticket(&mut self.lots.of(Whose::Asker(NOBODY)).0, slot, verb, frame, now_ms)
     }
 
     /// Hands a ticket and a frame to a node and waits for what comes back.

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     client::Learned,
     hardware::EPOCH_MS,
+    lots::Whose,
     plan::{Dice, Plan},
 };
 use strongroom_protocol::{ProtocolError, Refusal, Voucher, WaitReason};
@@ -90,6 +91,11 @@ impl Script {
         Self { steps, enrolled: false, forgetful: false, patience: 0 }
     }
 
+    /// What somebody wants who takes no part.
+    pub(crate) const fn nothing() -> Self {
+        Self { steps: Vec::new(), enrolled: false, forgetful: false, patience: 0 }
+    }
+
     /// Whether nothing is left to do.
     pub(crate) fn is_done(&self) -> bool {
         self.steps.is_empty()
@@ -105,7 +111,7 @@ impl World {
         if self.users[user].frame().is_some() || self.scripts[user].is_done() {
             return;
         }
-        let seed = self.dice.bytes();
+        let seed = self.lots.of(Whose::User(user)).bytes();
         if !self.scripts[user].enrolled {
             self.users[user].enroll(seed);
         } else {
@@ -160,9 +166,9 @@ impl World {
         }
     }
 
-    pub(crate) fn some_node(&mut self) -> usize {
+    pub(crate) fn some_node(&mut self, asker: usize) -> usize {
         let up: Vec<usize> = (0..self.count()).filter(|n| self.nodes[*n].vault.is_some()).collect();
-        let pick = self.dice.below(up.len().max(1) as u64);
+        let pick = self.lots.of(Whose::Asker(asker)).below(up.len().max(1) as u64);
         up.get(usize::try_from(pick).unwrap_or(0)).copied().unwrap_or(0)
     }
 
@@ -390,7 +396,7 @@ impl World {
     }
 
     fn rest(&mut self, user: usize, at_least_ms: u64) {
-        let after = at_least_ms + self.dice.below(400);
+        let after = at_least_ms + self.lots.of(Whose::User(user)).below(400);
         self.at(after, Event::Wake { user });
     }
 }

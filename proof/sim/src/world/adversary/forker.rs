@@ -1,7 +1,7 @@
 //! Two processes of one node, and processes that were stopped and go on.
 
 use super::super::{Node, Route, World};
-use crate::{acts::Act, disk::Restore};
+use crate::{acts::Act, disk::Restore, lots::Whose};
 
 /// Writes of salts after which a process that shared its cell with another has its own key in it
 /// again: the write under way, and a whole one.
@@ -67,7 +67,7 @@ impl World {
             (Route::Divided(peers), Some(from)) => {
                 [if peers >> (from - 1) & 1 == 0 { node } else { twin }].to_vec()
             }
-            _ => [if self.dice.chance(500) { node } else { twin }].to_vec(),
+            _ => [if self.lots.of(Whose::Place(node)).chance(500) { node } else { twin }].to_vec(),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::super::{Event, World};
 use super::thief;
-use crate::{acts::Act, hardware::EPOCH_MS};
+use crate::{acts::Act, hardware::EPOCH_MS, lots::Whose};
 use strongroom_wire::{Slot, request::Verb};
 
 /// Requests that the operator remembers.
@@ -34,8 +34,9 @@ pub(crate) struct Asked {
 impl World {
     /// Carries a request to some node, or does something else with it.
     pub(crate) fn ask(&mut self, asked: Asked) {
-        let node = self.some_node();
-        let mut after = 1 + self.dice.below(self.plan.delay_ms);
+        let node = self.some_node(asked.asker);
+        let lots = self.lots.of(Whose::Asker(asked.asker));
+        let mut after = 1 + lots.below(self.plan.delay_ms);
         if self.at_large() {
             if self.siege_holds(&asked) {
                 return self.remember(asked, None);
@@ -130,7 +131,8 @@ impl World {
 
     fn mint(&mut self, asked: &Asked) -> Vec<u8> {
         let now_ms = EPOCH_MS + self.now();
-        self.ceremony.ticket(&mut self.dice.0, &asked.slot, asked.verb, &asked.frame, now_ms)
+        let lots = self.lots.of(Whose::Asker(asked.asker));
+        self.ceremony.ticket(&mut lots.0, &asked.slot, asked.verb, &asked.frame, now_ms)
     }
 
     /// Hands a request to a node, with a ticket of now.

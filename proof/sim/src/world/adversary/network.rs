@@ -1,7 +1,7 @@
 //! Cuts, lags, lies about time, and what happens to frames between vaults.
 
 use super::super::{Event, World, hosts::id};
-use crate::acts::Act;
+use crate::{acts::Act, lots::Whose};
 
 /// Longest extra time of a lagging node's frames, and longest lag.
 const LAG_MS: u64 = 600;
@@ -117,11 +117,11 @@ impl World {
     /// The network loses, delays, repeats, damages and misleads; hosts keep a copy.
     pub(crate) fn carry(&mut self, from: u8, to: usize, mut bytes: Vec<u8>) {
         self.oracle.inv10_secret_in("a frame between vaults", &bytes);
-        let mut after = 1 + self.dice.below(self.plan.delay_ms);
+        let mut after = 1 + self.lots.of(Whose::Link(from, to)).below(self.plan.delay_ms);
         let (mut from, mut to) = (from, to);
         let mut overtakes = false;
         if self.faulty() {
-            if self.foe.dice.chance(20) {
+            if self.foe.pace.chance(20) {
                 self.keep(from, to, &bytes);
             }
             if self.cut.contains(&(from, id(to))) || self.happens(Act::LoseFrame) {

@@ -160,7 +160,7 @@ impl World {
         siege.yields_ms = until;
         if let Some(asked) = siege.held.take() {
             self.say(|| format!("the siege lets {} through", asked.verb.name()));
-            let node = self.some_node();
+            let node = self.some_node(asked.asker);
             self.hand_in(&asked, node, 1);
         }
         if self.faulty() {
