@@ -166,6 +166,12 @@ pub fn unpad_in_steps(padded: &[u8]) -> Result<&[u8], CodecError> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fixed<const N: usize>(pub [u8; N]);
 
+impl<const N: usize> Default for Fixed<N> {
+    fn default() -> Self {
+        Self([0; N])
+    }
+}
+
 impl<const N: usize> Fixed<N> {
     /// Takes exactly `N` bytes.
     ///

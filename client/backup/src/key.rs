@@ -1,5 +1,6 @@
 //! The backup key: 32 random bytes, which a person sees as 64 hexadecimal digits.
 
+use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::{Error, Result};
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 /// for this crate and for stock `restic` alike.
 ///
 /// It has no `Debug` of its content and is wiped when dropped.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct BackupKey([u8; BackupKey::LEN]);
 
 impl BackupKey {
@@ -42,6 +43,14 @@ impl BackupKey {
         Zeroizing::new(hex::encode(self.0))
     }
 }
+
+impl PartialEq for BackupKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for BackupKey {}
 
 impl std::fmt::Debug for BackupKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,9 +3,11 @@
 use crate::{
     effect::{Effect, LoginInputs},
     entry::Command,
+    salt::Salt,
     slot::{Attempt, AttemptState, PastAttempt, Record, SlotState, Success},
     state::{Context, State, is_open},
 };
+use core::hint::black_box;
 use strongroom_manifest::Policy;
 use strongroom_wire::{
     Fixed, Slot,
@@ -26,6 +28,7 @@ impl State {
         seed: Fixed<32>,
     ) -> Effect {
         let Some((state, policy)) = self.with_policy(slot) else {
+            pretend(cx, &Command::Budget {});
             return Effect::StandIn {
                 expires_ms: cx.now_ms.saturating_add(cx.policy.open_ms),
                 budget: SlotState::default().counters.view(&cx.policy, cx.now_ms),
@@ -34,6 +37,7 @@ impl State {
         let budget = state.counters.view(&policy, cx.now_ms);
         let expires_ms = cx.now_ms.saturating_add(policy.open_ms);
         let Some(record) = state.record.clone() else {
+            pretend(cx, &Command::Budget {});
             return Effect::StandIn { expires_ms, budget };
         };
         let same = |a: &&Attempt| {
@@ -133,9 +137,11 @@ impl State {
             return Effect::None;
         };
         let Some((state, policy)) = self.with_policy(slot) else {
+            pretend(cx, finish);
             return failed(Failure::NoRecord, &SlotState::default(), &cx.policy, cx.now_ms);
         };
         let Some(record) = state.record.clone() else {
+            pretend(cx, finish);
             let why = if state.locked { Failure::Locked } else { Failure::NoRecord };
             return failed(why, state, &policy, cx.now_ms);
         };
@@ -150,7 +156,7 @@ impl State {
         match attempt.state {
             AttemptState::Succeeded if cfg!(feature = "danger_mutant_replayed_finish_refills") => {}
             AttemptState::Succeeded if repeated => {
-                return self.release(cx, slot, &policy, &record, &attempt);
+                return release(cx, state, &policy, &record, &attempt);
             }
             AttemptState::Failed if repeated => {
                 return failed(Failure::WrongPassword, state, &policy, cx.now_ms);
@@ -164,13 +170,18 @@ impl State {
             state: if proved.is_some() { AttemptState::Succeeded } else { AttemptState::Failed },
             ..attempt
         };
-        match proved {
-            Some(fresh) => {
-                self.succeed(cx, slot, &policy, &closed, *fresh, *device, *keep_device);
-                self.release(cx, slot, &policy, &record, &closed)
-            }
-            None => self.fail(cx, slot, &policy, closed),
+        // INV-3: a finish that proves nothing takes the time of one that does. What comes of it on a
+        // copy is dropped.
+        let mut succeeded = state.clone();
+        let fresh = proved.unwrap_or(*ke3);
+        succeeded.succeed(cx.now_ms, &policy, &closed, fresh, *device, *keep_device);
+        let released = black_box(release(cx, &succeeded, &policy, &record, &closed));
+        if proved.is_none() {
+            return self.fail(cx, slot, &policy, closed);
         }
+        self.held.remove(&slot);
+        self.slots.insert(slot, succeeded);
+        released
     }
 
     fn fail(&mut self, cx: &Context, slot: Slot, policy: &Policy, closed: Attempt) -> Effect {
@@ -185,77 +196,6 @@ impl State {
         match self.slots.get(&slot) {
             Some(state) => failed(why, state, policy, cx.now_ms),
             None => Effect::None,
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one success has these parts")]
-    fn succeed(
-        &mut self,
-        cx: &Context,
-        slot: Slot,
-        policy: &Policy,
-        closed: &Attempt,
-        fresh: Fixed<32>,
-        device: Fixed<32>,
-        keep_device: bool,
-    ) {
-        self.held.remove(&slot);
-        let Some(state) = self.slots.get_mut(&slot) else {
-            return;
-        };
-        let mut failures_ms = state.counters.failures_ms();
-        // The attempt that succeeded was counted as a failure until now; it is none.
-        if let Some(at) = failures_ms.iter().rposition(|at| *at == closed.charged_ms) {
-            failures_ms.remove(at);
-        }
-        state.counters.succeed(closed.charged_ms);
-        state.attempt = Some(closed.clone());
-        // The owner is here: a replacement that nobody authorised is void.
-        state.replacement = None;
-        state.success = Some(Success {
-            attempt: closed.number,
-            generation: closed.generation,
-            until_ms: cx.now_ms.saturating_add(policy.fresh_ms),
-            fresh_key: Some(fresh),
-            failures_ms,
-        });
-        if let Some(record) = &mut state.record {
-            record.leave_devices(device, keep_device);
-        }
-    }
-
-    /// The answer to a success; the same for a repeated finish.
-    fn release(
-        &self,
-        cx: &Context,
-        slot: Slot,
-        policy: &Policy,
-        record: &Record,
-        attempt: &Attempt,
-    ) -> Effect {
-        let Some(state) = self.slots.get(&slot) else {
-            return Effect::None;
-        };
-        let told = state.success.as_ref().filter(|s| s.attempt == attempt.number);
-        let Some(salt) = record.salt.clone() else {
-            return failed(Failure::Closed, state, policy, cx.now_ms);
-        };
-        Effect::Release {
-            attempt: attempt.number,
-            login: LoginInputs {
-                generation: record.generation,
-                keyset: record.keyset,
-                upload: record.upload,
-                salt,
-                seed: attempt.seed,
-            },
-            wrapped_key: record.wrapped_key,
-            receipt: RecoveryReceipt {
-                generation: record.generation,
-                failures_ms: told.map(|s| s.failures_ms.clone()).unwrap_or_default(),
-                failures_year: state.counters.failures_year(policy, cx.now_ms),
-                budget: state.counters.view(policy, cx.now_ms),
-            },
         }
     }
 
@@ -294,6 +234,89 @@ impl State {
             salt: record.salt.clone()?,
             seed: named.seed,
         })
+    }
+}
+
+impl SlotState {
+    fn succeed(
+        &mut self,
+        now_ms: u64,
+        policy: &Policy,
+        closed: &Attempt,
+        fresh: Fixed<32>,
+        device: Fixed<32>,
+        keep_device: bool,
+    ) {
+        let mut failures_ms = self.counters.failures_ms();
+        // The attempt that succeeded was counted as a failure until now; it is none.
+        if let Some(at) = failures_ms.iter().rposition(|at| *at == closed.charged_ms) {
+            failures_ms.remove(at);
+        }
+        self.counters.succeed(closed.charged_ms);
+        self.attempt = Some(closed.clone());
+        // The owner is here: a replacement that nobody authorised is void.
+        self.replacement = None;
+        self.success = Some(Success {
+            attempt: closed.number,
+            generation: closed.generation,
+            until_ms: now_ms.saturating_add(policy.fresh_ms),
+            fresh_key: Some(fresh),
+            failures_ms,
+        });
+        if let Some(record) = &mut self.record {
+            record.leave_devices(device, keep_device);
+        }
+    }
+}
+
+/// INV-3: where there is no record, the work that one would make is done on one that is made up. A
+/// finish closes an attempt; anything else charges one.
+fn pretend(cx: &Context, command: &Command) {
+    let record = Record { salt: Some(Salt::new([0; 32])), ..Record::default() };
+    let attempt = Attempt::default();
+    let mut state = SlotState { record: Some(record.clone()), ..SlotState::default() };
+    match command {
+        Command::RecoverFinish { ke3, device, keep_device, .. } => {
+            state.succeed(cx.now_ms, &cx.policy, &attempt, *ke3, *device, *keep_device);
+            black_box(release(cx, &state, &cx.policy, &record, &attempt));
+        }
+        _ => {
+            state.counters.charge(&cx.policy, cx.now_ms);
+            let budget = state.counters.view(&cx.policy, cx.now_ms);
+            black_box(challenge(&record, &attempt, budget));
+        }
+    }
+    black_box(state);
+}
+
+/// The answer to a success; the same for a repeated finish.
+fn release(
+    cx: &Context,
+    state: &SlotState,
+    policy: &Policy,
+    record: &Record,
+    attempt: &Attempt,
+) -> Effect {
+    let told = state.success.as_ref().filter(|s| s.attempt == attempt.number);
+    let Some(salt) = record.salt.clone() else {
+        return failed(Failure::Closed, state, policy, cx.now_ms);
+    };
+    Effect::Release {
+        attempt: attempt.number,
+        login: LoginInputs {
+            generation: record.generation,
+            keyset: record.keyset,
+            upload: record.upload,
+            salt,
+            seed: attempt.seed,
+        },
+        wrapped_key: record.wrapped_key,
+        receipt: RecoveryReceipt {
+            generation: record.generation,
+            failures_ms: told.map(|s| s.failures_ms.clone()).unwrap_or_default(),
+            failures_year: state.counters.failures_year(policy, cx.now_ms),
+            budget: state.counters.view(policy, cx.now_ms),
+        },
     }
 }
 

@@ -12,6 +12,7 @@ use strongroom_wire::{
     request::Registration,
     response::{Receipt, Refusal},
 };
+use subtle::ConstantTimeEq as _;
 
 impl State {
     /// Commits a pending entry, or finds the one that the same request made.
@@ -88,7 +89,9 @@ impl State {
         if cx.spent {
             return refused(Refusal::TicketSpent, live);
         }
-        let matches = |p: &&Pending| p.entry == registration.entry && cx.now_ms <= p.expires_ms;
+        // Whoever names the entry finishes it: a clock must not help to guess the name.
+        let named = |p: &&Pending| bool::from(p.entry.0.ct_eq(&registration.entry.0));
+        let matches = |p: &&Pending| named(p) && cx.now_ms <= p.expires_ms;
         let Some(pending) = state.pending.clone().filter(|p| matches(&p)) else {
             return refused(Refusal::EntryUnknown, live);
         };

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use strongroom_wire::digest::sha256;
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize;
 
 /// A record's salt. It lives in vault memory, on peer links and in the sealed salts, nowhere else.
@@ -11,7 +12,7 @@ use zeroize::Zeroize;
 /// can evaluate the record again. So dropping a record drops this value, it is wiped from memory on
 /// drop, it is no part of any encoding of the state, and the next compaction seals the salts that
 /// are left under a new erasure key.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Salt([u8; 32]);
 
 impl Salt {
@@ -30,6 +31,14 @@ impl Salt {
         sha256(&self.0)
     }
 }
+
+impl PartialEq for Salt {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Salt {}
 
 impl Drop for Salt {
     fn drop(&mut self) {

@@ -17,7 +17,7 @@ pub struct Device {
 }
 
 /// A live record.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Record {
     /// Rises with every record of the slot.
@@ -126,10 +126,11 @@ pub struct Replacement {
 }
 
 /// How an attempt stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum AttemptState {
     /// It may still succeed, once.
+    #[default]
     #[n(0)]
     Open,
     /// It succeeded.
@@ -141,7 +142,7 @@ pub enum AttemptState {
 }
 
 /// The slot's newest attempt: the one that may be open.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Attempt {
     /// Rises with every attempt of the slot.

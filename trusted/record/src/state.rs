@@ -7,6 +7,7 @@ use crate::{
     slot::{Attempt, AttemptState, SlotState},
     timers::Timers,
 };
+use core::hint::black_box;
 use std::collections::{BTreeMap, BTreeSet};
 use strongroom_manifest::Policy;
 use strongroom_wire::{
@@ -98,6 +99,12 @@ impl State {
         self.slots.get(slot)
     }
 
+    /// That slot, or another one that holds something: what an empty slot is treated like where work
+    /// takes time (INV-3). A made-up one would lie in the processor's cache.
+    pub fn slot_or_next(&self, slot: &Slot) -> Option<&SlotState> {
+        self.slots.range(slot..).chain(&self.slots).next().map(|(_, state)| state)
+    }
+
     /// How many slots hold anything.
     pub fn len(&self) -> usize {
         self.slots.len()
@@ -156,6 +163,11 @@ impl State {
             policy_epoch: self.policy_epoch(),
         };
         let slot = entry.slot;
+        // INV-3: whoever looks a slot up waits for its memory.
+        black_box(self.slot_or_next(&slot).map(|state| {
+            let policy = self.policy_of(state);
+            (state.counters.view(&policy, cx.now_ms), state.clone())
+        }));
         match &entry.command {
             Command::RegisterStart { request, entry, salt: digest, keyset } => {
                 let fresh = salt.map(Salt::new).filter(|salt| salt.digest() == digest.0);

@@ -46,7 +46,7 @@ impl Place {
 }
 
 /// A numbered erasure key: what makes salts forgettable.
-#[derive(Clone, Zeroize, PartialEq, Eq)]
+#[derive(Clone, Zeroize)]
 pub(crate) struct ErasureKey {
     pub(crate) number: u64,
     pub(crate) key: [u8; 32],

@@ -5,7 +5,10 @@ use crate::{
     vault::Vault,
     waiting::{Waiting, Work},
 };
+use core::hint::black_box;
+use sha2::{Digest as _, Sha512};
 use strongroom_hardware::Hardware;
+use strongroom_opaque::SessionKey;
 use strongroom_record::{Effect, LoginInputs};
 use strongroom_replica::{Committed, LogPosition};
 use strongroom_wire::{
@@ -17,6 +20,10 @@ use strongroom_wire::{
 
 /// The key-stretching parameters that a stand-in claims: those of a record made today.
 const STAND_IN_KSF_VERSION: u16 = 1;
+
+/// Blocks of SHA-512 that an Ed25519 signature over the longest statement takes (RFC 8032 §5.1.6: over
+/// 32 bytes and the statement, then over 64 bytes and the statement).
+const SIGNED_BLOCKS: usize = 20;
 
 /// A request, the effect of its entry, and where that entry stands.
 pub(crate) struct Answerable {
@@ -78,6 +85,11 @@ impl<H: Hardware> Vault<H> {
             &encoded,
         );
         let signature = Fixed(self.hardware.sign(&statement).ok()?);
+        // INV-3: a signature hashes the answer twice; blocks that a short one has less are hashed for
+        // nothing.
+        let blocks = |prefix: usize| prefix.saturating_add(statement.len()).div_ceil(128);
+        let rest = SIGNED_BLOCKS.saturating_sub(blocks(32 + 17).saturating_add(blocks(64 + 17)));
+        black_box(Sha512::digest(vec![0; rest.saturating_mul(128).saturating_sub(17)]));
         let signed = SignedResponse { response: Blob(encoded), signature };
         let nonce = self.fresh();
         waiting.sealer.seal(&signed.to_plaintext().ok()?, nonce).ok()
@@ -88,11 +100,11 @@ impl<H: Hardware> Vault<H> {
             (effect @ Effect::Evaluate { .. }, Work::Register(request)) => {
                 self.evaluated(slot, effect, &request)
             }
-            (effect @ Effect::Challenge { .. }, Work::Recover(ke1, _)) => {
-                self.challenge(slot, effect, &ke1)
+            (effect @ Effect::Challenge { .. }, Work::Recover(ke1, digest)) => {
+                self.challenge(slot, effect, &ke1, &digest)
             }
             (Effect::StandIn { expires_ms, budget }, Work::Recover(ke1, digest)) => {
-                let login = self.keys.stand_in(&self.hardware, slot, &ke1, &digest)?;
+                let login = self.keys.login(&self.hardware, slot, None, &ke1, &digest)?;
                 Ok(Outcome::RecoverStarted {
                     attempt: 1,
                     generation: self.keys.fakes.generation(slot),
@@ -111,8 +123,13 @@ impl<H: Hardware> Vault<H> {
                 let released_key = Fixed(released.ok_or(KeyError::Opaque)?);
                 Ok(Outcome::Recovered { released_key, receipt })
             }
-            // The finish already did its login's work when it was checked.
-            (Effect::Plain(outcome), Work::Release(_)) => Ok(outcome),
+            // The finish already did its login's work when it was checked. What it does not release is
+            // sealed all the same, and dropped (INV-3).
+            (Effect::Plain(outcome), Work::Release(_)) => {
+                let nothing = [0; caps::WRAPPED_KEY_LEN];
+                black_box(SessionKey::of_nobody().release(slot, 0, 0, &nothing));
+                Ok(outcome)
+            }
             (Effect::Plain(outcome), _) => {
                 self.keys.burn_login(&self.hardware, slot);
                 Ok(outcome)
@@ -158,6 +175,7 @@ impl<H: Hardware> Vault<H> {
         slot: &Slot,
         effect: Effect,
         ke1: &[u8; caps::opaque::KE1_LEN],
+        ke1_digest: &[u8; 32],
     ) -> Result<Outcome, KeyError> {
         let Effect::Challenge {
             attempt,
@@ -179,7 +197,7 @@ impl<H: Hardware> Vault<H> {
             seed
         };
         let inputs = LoginInputs { generation, keyset, upload, salt, seed };
-        let login = self.keys.login(&self.hardware, slot, &inputs, ke1)?;
+        let login = self.keys.login(&self.hardware, slot, Some(&inputs), ke1, ke1_digest)?;
         let ke2 = Fixed(*login.ke2());
         Ok(Outcome::RecoverStarted {
             attempt,

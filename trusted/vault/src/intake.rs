@@ -13,7 +13,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use strongroom_hardware::Hardware;
-use strongroom_opaque::Server;
+use strongroom_opaque::{Server, SessionKey};
 use strongroom_record::{Authorised, Command, Entry, Spending};
 use strongroom_session::ResponseSealer;
 use strongroom_wire::{
@@ -264,10 +264,8 @@ impl<H: Hardware> Vault<H> {
         if Server::check_ke1(ke1).is_err() || VerifyingKey::from_bytes(&device.0).is_err() {
             return Ok(self.refuse(Refusal::BadMessage));
         }
-        let login = match self.state.login_of(slot, attempt, &digest) {
-            Some(inputs) => self.keys.login(&self.hardware, slot, &inputs, ke1),
-            None => self.keys.stand_in(&self.hardware, slot, ke1, &digest),
-        };
+        let inputs = self.state.login_of(slot, attempt, &digest);
+        let login = self.keys.login(&self.hardware, slot, inputs.as_ref(), ke1, &digest);
         // Only an OPAQUE verdict may enter the log: hardware that does not answer is no wrong password,
         // and on a row's last attempt it would destroy the record of an owner who typed the right one.
         let session = match login {
@@ -276,11 +274,13 @@ impl<H: Hardware> Vault<H> {
             Err(_) if cfg!(feature = "danger_mutant_sick_hardware_is_a_wrong_password") => None,
             Err(KeyError::Hardware | KeyError::NoKeyset) => return Err(RelayRefusal::Busy),
         };
+        // Derived whether or not it is used (INV-3).
+        let fresh_key = session.as_ref().unwrap_or(&SessionKey::of_nobody()).fresh_key();
         let command = Command::RecoverFinish {
             attempt,
             ke1: Fixed(digest),
             ke3: Fixed(sha256(ke3)),
-            proved: session.as_ref().map(|session| Fixed(session.fresh_key())),
+            proved: session.is_some().then_some(Fixed(fresh_key)),
             device,
             keep_device,
         };

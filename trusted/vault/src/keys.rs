@@ -1,6 +1,7 @@
 //! What the hardware's keys are to this fleet, checked against the manifest once, at boot.
 
 use crate::setup::{BootError, Setup};
+use core::hint::black_box;
 use std::collections::BTreeMap;
 use strongroom_hardware::{Hardware, HardwareError};
 use strongroom_manifest::Fleet;
@@ -104,43 +105,34 @@ impl FleetKeys {
         Ok(self.server(keyset)?.register(&material, request)?)
     }
 
-    /// The login of a committed attempt: the same on every node.
+    /// The login of a committed attempt, the same on every node; without one, that of a stand-in: the
+    /// same work, the same sizes, no password.
     pub(crate) fn login(
         &self,
         hardware: &impl Hardware,
         slot: &Slot,
-        inputs: &LoginInputs,
-        ke1: &[u8; opaque::KE1_LEN],
-    ) -> Result<Login, KeyError> {
-        let salt = inputs.salt.expose();
-        let identifier = binding::credential_identifier(slot, inputs.generation, salt);
-        let material = hardware.record_key_material(inputs.keyset, &identifier)?;
-        let exchange = self.exchange(inputs.keyset, slot);
-        let server = self.server(inputs.keyset)?;
-        Ok(server.login(&material, Some(&inputs.upload.0), ke1, inputs.seed.0, &exchange)?)
-    }
-
-    /// The login of a slot that has no record: the same work, the same sizes, no password.
-    pub(crate) fn stand_in(
-        &self,
-        hardware: &impl Hardware,
-        slot: &Slot,
+        inputs: Option<&LoginInputs>,
         ke1: &[u8; opaque::KE1_LEN],
         ke1_digest: &[u8; 32],
     ) -> Result<Login, KeyError> {
-        let (keyset, salt) = (self.newest_keyset(), self.fakes.salt(slot));
-        let generation = self.fakes.generation(slot);
-        let identifier = binding::credential_identifier(slot, generation, &salt);
+        // INV-3: a record's login derives the stand-in's inputs too, and drops them.
+        let (fake_salt, fake_seed) = (self.fakes.salt(slot), self.fakes.seed(slot, ke1_digest));
+        let fakes = (self.newest_keyset(), self.fakes.generation(slot), &fake_salt, fake_seed);
+        let (keyset, generation, salt, seed) = match (black_box(fakes), inputs) {
+            (_, Some(i)) => (i.keyset, i.generation, i.salt.expose(), i.seed.0),
+            (fakes, None) => fakes,
+        };
+        let identifier = binding::credential_identifier(slot, generation, salt);
         let material = hardware.record_key_material(keyset, &identifier)?;
-        let seed = self.fakes.seed(slot, ke1_digest);
         let exchange = self.exchange(keyset, slot);
-        Ok(self.server(keyset)?.login(&material, None, ke1, seed, &exchange)?)
+        let upload = inputs.map(|inputs| &inputs.upload.0);
+        Ok(self.server(keyset)?.login(&material, upload, ke1, seed, &exchange)?)
     }
 
     /// The work of one login, for verbs that need none: a host that times its vault learns nothing.
     pub(crate) fn burn_login(&self, hardware: &impl Hardware, slot: &Slot) {
         // Whatever comes of it is dropped; only its duration matters.
-        let _ = self.stand_in(hardware, slot, &BURNT_KE1, &[0; 32]);
+        let _ = self.login(hardware, slot, None, &BURNT_KE1, &[0; 32]);
     }
 }
 

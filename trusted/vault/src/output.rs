@@ -187,7 +187,7 @@ impl<H: Hardware> Vault<H> {
         };
         let effect = self.state.apply(applied.index, &entry, applied.salt);
         self.history.extend(applied.index, &applied.payload, &entry, &self.state);
-        if applied.own && effect != Effect::None {
+        if applied.own && !matches!(effect, Effect::None) {
             let now_ms = self.state.now_ms();
             self.waiting.applied(applied.term, applied.index, effect, now_ms);
         }
