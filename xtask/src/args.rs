@@ -22,6 +22,8 @@ usage: cargo xtask COMMAND
   fuzz [--seconds N] [--stable] [TARGET]...
              fuzz every target, or these, N seconds each (10); with coverage where a nightly
              compiler and cargo-fuzz are installed, without it elsewhere and with --stable
+  dudect [--samples N] [--seconds S] [--seed N] [--json] [ARGS]
+             time a vault as its host can, and compare what must look alike; `dudect --help` says how
   coverage [--html] [--json]
              which lines of trusted/ the tests, the simulator and the fuzz corpus reach; each other
              line is explained in proof/coverage.toml
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Mutants(MutantOptions),
     /// Fuzz.
     Fuzz(FuzzOptions),
+    /// Measure what a host's clock tells.
+    Dudect(Vec<String>),
     /// Measure what the tests reach.
     Coverage(CoverageOptions),
 }
@@ -125,6 +129,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "sim" => Ok(Command::Sim(rest.to_vec())),
         "model" => Ok(Command::Model(rest.to_vec())),
         "chaos" => Ok(Command::Chaos(rest.to_vec())),
+        "dudect" => Ok(Command::Dudect(rest.to_vec())),
         "fuzz" => parse_fuzz(rest),
         "mutants" => parse_mutants(rest),
         "coverage" => parse_coverage(rest),

@@ -11,6 +11,7 @@ mod binaries;
 mod chaos;
 mod coverage;
 mod demo;
+mod dudect;
 mod fuzz;
 mod listed;
 mod mutants;
@@ -59,6 +60,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Sim(arguments) => stages::simulate(&root, &arguments),
         Command::Model(arguments) => stages::model(&root, &arguments),
         Command::Chaos(arguments) => chaos::run(&root, &arguments),
+        Command::Dudect(arguments) => dudect::run(&root, &arguments),
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Coverage(options) => coverage::run(&root, &options),

@@ -13,6 +13,7 @@ mod invariants;
 mod metadata;
 mod mutants;
 mod names;
+mod secrets;
 mod sizes;
 mod source;
 mod tree;
@@ -95,6 +96,7 @@ fn check_text(tree: &Tree) -> Findings {
     violations.extend(mutants::check(tree));
     violations.extend(trusted::check(tree));
     violations.extend(names::check(tree));
+    violations.extend(secrets::check(tree));
     violations.extend(dependencies::check(tree));
     violations.extend(decoders::check(tree));
     violations.extend(documents::check(tree));
