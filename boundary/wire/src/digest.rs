@@ -3,6 +3,7 @@
 //! Without lengths, app `chat` with account `pro:alice` and app `chatpro` with account `:alice`
 //! would be one slot.
 
+use crate::codec::ROOM;
 use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
@@ -13,7 +14,7 @@ pub struct Framed(Vec<u8>);
 impl Framed {
     /// Starts a statement; each kind of statement has its own label.
     pub fn new(label: &str) -> Self {
-        Self(Vec::new()).bytes(label.as_bytes())
+        Self(Vec::with_capacity(ROOM)).bytes(label.as_bytes())
     }
 
     /// Adds one part.

@@ -281,9 +281,12 @@ fn pretend(cx: &Context, command: &Command) {
             black_box(release(cx, &state, &cx.policy, &record, &attempt));
         }
         _ => {
+            black_box(state.counters.next(&cx.policy, cx.now_ms));
             state.counters.charge(&cx.policy, cx.now_ms);
+            state.past.push(PastAttempt { ke1: attempt.ke1, expires_ms: cx.now_ms });
             let budget = state.counters.view(&cx.policy, cx.now_ms);
             black_box(challenge(&record, &attempt, budget));
+            state.attempt = Some(attempt);
         }
     }
     black_box(state);

@@ -9,6 +9,7 @@ use crate::{
     vault::{Vault, WAITING_MAX},
     waiting::{ReplyTo, Waiting, Work},
 };
+use core::hint::black_box;
 use ed25519_dalek::{Signature, VerifyingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -280,7 +281,7 @@ impl<H: Hardware> Vault<H> {
             attempt,
             ke1: Fixed(digest),
             ke3: Fixed(sha256(ke3)),
-            proved: session.is_some().then_some(Fixed(fresh_key)),
+            proved: session.is_some().then_some(Fixed(black_box(fresh_key))),
             device,
             keep_device,
         };
