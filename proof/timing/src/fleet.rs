@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::VecDeque,
+    hint::black_box,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -26,6 +27,8 @@ use strongroom_wire::{
 const TICK_MS: u64 = 20;
 /// Vault time between two requests.
 const PAUSE_MS: u64 = 10;
+/// Numbers that fill the caches of one core: 2 MiB.
+const SCRUB: usize = 256 * 1_024;
 
 /// What a host's stopwatch showed for one request, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +37,9 @@ pub(crate) struct Times {
     pub(crate) take: f64,
     /// Its step that gave the answer out, from the word that the entry is kept.
     pub(crate) release: f64,
+    /// All steps of another vault that the request caused, until it was applied there; 0 where the fleet
+    /// has one node.
+    pub(crate) follow: f64,
 }
 
 /// A fleet whose network loses nothing and whose disks are instant.
@@ -48,6 +54,10 @@ pub(crate) struct Fleet {
     pipes: VecDeque<(usize, ToVault)>,
     positions: Vec<SignedPosition>,
     requests: u64,
+    /// What the vault after the leader has taken since the last request.
+    followed: f64,
+    /// What is written before each request, so that no class finds in a cache what its device left there.
+    scrub: Vec<u64>,
 }
 
 impl Fleet {
@@ -69,8 +79,19 @@ impl Fleet {
             vaults.push(Vault::new(setup, hardware).expect("a vault of this ceremony"));
         }
         let (leader, pipes, positions) = (None, VecDeque::new(), Vec::new());
-        let mut fleet =
-            Self { ceremony, clock, dice, vaults, leader, pipes, positions, requests: 0 };
+        let (requests, followed, scrub) = (0, 0.0, vec![0; SCRUB]);
+        let mut fleet = Self {
+            ceremony,
+            clock,
+            dice,
+            vaults,
+            leader,
+            pipes,
+            positions,
+            requests,
+            followed,
+            scrub,
+        };
         fleet.begin();
         fleet
     }
@@ -144,6 +165,9 @@ impl Fleet {
         let (ticket, frame) = (Blob(ticket), Blob(bytes.to_vec()));
         let request = ToVault::Request { id: self.requests, ticket, frame };
         let leader = self.leader.expect("a leader");
+        self.followed = 0.0;
+        self.scrub.iter_mut().for_each(|number| *number = number.wrapping_add(1));
+        black_box(&mut self.scrub);
         let vault = &mut self.vaults[leader];
         let begun = Instant::now();
         let mut outputs = vault.step(request);
@@ -158,9 +182,10 @@ impl Fleet {
         }
         let (release, reply) = answer.expect("an answer");
         self.settle();
+        let follow = self.followed;
         self.pass(PAUSE_MS);
         let answer = reply_from_bytes(&reply).expect("a reply").expect("no refusal");
-        (Times { take, release }, answer)
+        (Times { take, release, follow }, answer)
     }
 
     /// One message to one vault: how long that took, if it answered a request.
@@ -171,6 +196,12 @@ impl Fleet {
         let mut outputs = vault.step(input);
         outputs.extend(vault.flush());
         let took = begun.elapsed().as_nanos() as f64;
+        if self
+            .leader
+            .is_some_and(|leader| node == (leader + 1) % self.vaults.len() && node != leader)
+        {
+            self.followed += took;
+        }
         self.sort(node, outputs).map(|reply| (took, reply))
     }
 

@@ -15,7 +15,7 @@ mod town;
 mod visits;
 mod welch;
 
-pub use pairs::{Expected, Finding, Part, RESIDUE, Verdict};
+pub use pairs::{Expected, FOLLOW_RESIDUE, Finding, Part, RESIDUE, Verdict};
 pub use report::{Report, run};
 pub use visits::Plan;
 pub use welch::{Comparison, LEAK, Moments, SUSPECT, Test, compare, welch};

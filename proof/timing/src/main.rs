@@ -23,7 +23,7 @@ struct Cli {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Nodes of the fleet
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=7))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=7))]
     nodes: u8,
     /// What the positive control adds, in nanoseconds
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]

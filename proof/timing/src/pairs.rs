@@ -14,6 +14,8 @@ use serde::Serialize;
 /// What may be left where the work is the same, in thousandths of a whole request: which code and
 /// data lay in a cache.
 pub const RESIDUE: f64 = 10.0;
+/// The same for another vault, which does a fortieth of the work.
+pub const FOLLOW_RESIDUE: f64 = 4.0;
 
 /// What must come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,6 +53,8 @@ pub enum Part {
     Release,
     /// Both.
     Sum,
+    /// Another vault takes the entry into its log and its state.
+    Follow,
 }
 
 /// One line of the report.
@@ -131,17 +135,21 @@ pub(crate) fn judge(samples: &Samples) -> Vec<Finding> {
         return Vec::new();
     };
     let whole_ns = compare(&whole, &whole).first_ns;
+    let alone = samples.values().flatten().all(|times| times.follow == 0.0);
     let mut findings = Vec::new();
     for Pair { name, expected, within, classes: [first, second] } in PAIRS {
-        for part in [Part::Take, Part::Release, Part::Sum] {
+        for part in [Part::Take, Part::Release, Part::Sum, Part::Follow] {
             // The control's work is done where a request is taken.
-            let elsewhere = *expected == Expected::Different && part != Part::Take;
+            let elsewhere = *expected == Expected::Different && part != Part::Take
+                || part == Part::Follow && alone;
             let (Some(a), Some(b)) = (times(first, part), times(second, part)) else {
                 continue;
             };
             if !elsewhere {
+                let within =
+                    if part == Part::Follow { within.min(FOLLOW_RESIDUE) } else { *within };
                 let comparison = compare(&a, &b);
-                findings.push(Finding::new(name, *expected, *within, part, comparison, whole_ns));
+                findings.push(Finding::new(name, *expected, within, part, comparison, whole_ns));
             }
         }
     }
@@ -154,6 +162,7 @@ impl Part {
             Self::Take => times.take,
             Self::Release => times.release,
             Self::Sum => times.take + times.release,
+            Self::Follow => times.follow,
         }
     }
 }

@@ -49,6 +49,7 @@ impl fmt::Display for Report {
                     Part::Take => "take",
                     Part::Release => "release",
                     Part::Sum => "sum",
+                    Part::Follow => "follow",
                 },
                 found.samples,
                 found.first_ns,

@@ -157,8 +157,8 @@ impl Town {
         let person = &mut people[person];
         let more = if visit == Leaky { leak } else { Duration::ZERO };
         let times = person.visit(fleet, visit.errand(), more);
-        if visit == Wrong {
-            // The slot stands as it did.
+        if matches!(visit, Wrong | RegisterEmpty) {
+            // The slot stands as it did; a new one holds what those of most people hold.
             person.visit(fleet, Right.errand(), Duration::ZERO);
         }
         times
