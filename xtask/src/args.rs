@@ -12,7 +12,7 @@ usage: cargo xtask COMMAND
   demo [ARGS]
              build the binaries and show one recovery, start to end
   sim --seed N | --seeds N [ARGS]
-             run the simulator: one seed, or N of them
+             run the simulator: one seed, or N of them; sim step FILE, sim replay FILE: a kept run
   chaos [--scenario NAME] [--seconds N] [ARGS]
              seven nodes as real processes, broken while people use them; `chaos --help` says how
   model [--config NAME] [--deep] [--mutant NAME]

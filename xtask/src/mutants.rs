@@ -108,7 +108,7 @@ type Broken = (String, String);
 /// Runs seeds until one breaks a promise: which, and how many seeds ran.
 fn seeds(root: &Path, binary: &Path, count: u64) -> Result<(Option<Broken>, u64), String> {
     let output = Command::new(binary)
-        .args(["--seeds", &count.to_string(), "--stop", "--json"])
+        .args(["--seeds", &count.to_string(), "--stop", "--json", "--shrink-seconds", "0"])
         .current_dir(root)
         .stderr(Stdio::piped())
         .output()

@@ -120,6 +120,15 @@ pub(crate) fn account(bytes: &[u8]) -> bool {
     account || password
 }
 
+/// A trace that is read is written as it was understood, and read again.
+pub(crate) fn trace(bytes: &[u8]) -> bool {
+    let Ok(tape) = strongroom_sim::trace::read(bytes) else { return false };
+    let mut again = Vec::new();
+    strongroom_sim::trace::write(&mut again, &tape).expect("memory");
+    assert_eq!(strongroom_sim::trace::read(&again[..]).expect("a trace"), tape);
+    true
+}
+
 /// Feeds the server with each message that the bytes could be.
 pub(crate) fn opaque(bytes: &[u8]) -> bool {
     let (private, _) = generate_server_key([3; 32]).expect("a key");

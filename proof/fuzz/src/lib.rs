@@ -51,6 +51,7 @@ pub static TARGETS: &[Target] = &[
     target("opaque", "OPAQUE messages at the server", decoders::opaque, seeds::opaque),
     target("sealed", "sealed frames, tickets and answers", decoders::sealed, seeds::vectors),
     target("account", "account names and passwords", decoders::account, seeds::texts),
+    target("trace", "a simulator's trace", decoders::trace, seeds::traces),
     pieces("state", "a snapshot and its salts", records::state, seeds::states),
     pieces("record", "one fleet's state, entry after entry", records::record, seeds::histories),
     pieces(

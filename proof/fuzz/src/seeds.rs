@@ -3,6 +3,11 @@
 use crate::pieces::join;
 use std::collections::BTreeSet;
 use strongroom_record::Entry;
+use strongroom_sim::{
+    Plan,
+    runner::run_plan,
+    trace::{self, Detail, Tape},
+};
 use strongroom_wire::{caps, relay};
 
 /// Every hexadecimal string and every JSON text in the specification's vectors.
@@ -57,6 +62,19 @@ pub(crate) fn texts() -> Vec<Vec<u8>> {
     let texts =
         ["alice@example.com", "correct horse", "ＡＬＩＣＥ", "naïve", "👩\u{200d}🚀", " ", "ß"];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// How a fleet begins, and a trace of nothing.
+pub(crate) fn traces() -> Vec<Vec<u8>> {
+    let plan = Plan { ends_ms: 3, ..Plan::of(1) };
+    let begun = run_plan(&plan, Detail::Story).tape;
+    let nothing = run_plan(&plan, Detail::Off).tape;
+    let written = |tape: &Tape| {
+        let mut bytes = Vec::new();
+        trace::write(&mut bytes, tape).expect("memory");
+        bytes
+    };
+    [written(&begun), written(&nothing)].to_vec()
 }
 
 /// States with their salts, as the vectors give them.

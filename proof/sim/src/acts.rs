@@ -128,6 +128,17 @@ acts! {
     TakePart,
 }
 
+impl Act {
+    /// What happens to frames between vaults, thousands of times in a run.
+    pub const ON_FRAMES: [Self; 5] = [
+        Self::LoseFrame,
+        Self::RepeatFrame,
+        Self::ReorderFrame,
+        Self::CorruptFrame,
+        Self::CrossWire,
+    ];
+}
+
 /// The n-th time in a run that the dice of one kind of act said yes. It names the same deed in a run
 /// from which others were taken away, as far as the world is still the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -212,7 +223,9 @@ mod tests {
         let mut beside = Deeds::new(5);
         let lone: Vec<_> = (0..50).map(|_| alone.draw(Act::Crash, 300)).collect();
         let busy = (0..50).map(|n| {
-            (0..n).for_each(|_| drop(beside.draw(Act::Fork, 500)));
+            for _ in 0..n {
+                beside.draw(Act::Fork, 500);
+            }
             beside.draw(Act::Crash, 300)
         });
         assert_eq!(busy.collect::<Vec<_>>(), lone);

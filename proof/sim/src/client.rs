@@ -2,6 +2,7 @@
 
 mod past;
 mod told;
+mod words;
 
 use strongroom_account::{Account, Password};
 use strongroom_manifest::{Floors, Manifest, Verified};

@@ -22,6 +22,10 @@ pub mod oracle;
 pub mod plan;
 pub mod record;
 pub mod runner;
+pub mod shrink;
+pub mod step;
+pub mod story;
+pub mod trace;
 pub mod view;
 pub mod world;
 

@@ -44,6 +44,8 @@ pub struct Plan {
     pub quiet: u64,
     /// The budget.
     pub policy: Policy,
+    /// The run ends then, whatever is still to come.
+    pub ends_ms: u64,
     /// The only deeds that are done; all, if `None`.
     pub only: Option<BTreeSet<Deed>>,
 }
@@ -119,6 +121,7 @@ impl Plan {
             kill_leaders_every_ms: 0,
             forgetful: 20,
             policy: Self::policy(if dice.chance(500) { 8_000 } else { 300_000 }),
+            ends_ms: u64::MAX,
             only: None,
         }
     }

@@ -1,6 +1,12 @@
 //! Many seeds: one thread a core, one thread a seed.
 
-use crate::{Plan, Report, World, oracle::Broken};
+use crate::{
+    Plan, Report, World,
+    acts::Deed,
+    oracle::Broken,
+    trace::{Detail, Tape},
+    world::Witness,
+};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -50,21 +56,44 @@ impl Totals {
     }
 }
 
-/// One seed. A panic anywhere in the fleet breaks a promise of its own.
+/// One run, and all that is known of it.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// What came of it.
+    pub report: Report,
+    /// What the adversary did.
+    pub deeds: Vec<Deed>,
+    /// What was noted.
+    pub tape: Tape,
+}
+
+/// Runs a plan to its end. A panic anywhere in the fleet breaks a promise of its own.
+pub fn run_plan(plan: &Plan, detail: Detail) -> Run {
+    let mut world = World::unborn(plan.clone());
+    let Witness { notes, deeds, clock } = world.note_down(detail);
+    let whole = AssertUnwindSafe(move || {
+        world.genesis();
+        world.run()
+    });
+    let report = catch_unwind(whole).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "no message".to_owned());
+        let story = format!("expected no panic, got: {text}");
+        let broken = vec![Broken { invariant: "panic", checker: "panic", story }];
+        let virtual_ms = clock.borrow().now_ms;
+        Report { seed: plan.seed, virtual_ms, broken, ..Report::default() }
+    });
+    let deeds = deeds.take();
+    let tape = Tape::of(plan, &report, &notes);
+    Run { report, deeds, tape }
+}
+
+/// One seed.
 pub fn one(seed: u64) -> Report {
-    match catch_unwind(AssertUnwindSafe(|| World::new(Plan::of(seed)).run())) {
-        Ok(report) => report,
-        Err(panic) => {
-            let text = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-                .unwrap_or_else(|| "no message".to_owned());
-            let story = format!("expected no panic, got: {text}");
-            let broken = vec![Broken { invariant: "panic", checker: "panic", story }];
-            Report { seed, broken, ..Report::default() }
-        }
-    }
+    run_plan(&Plan::of(seed), Detail::Off).report
 }
 
 /// Runs them and tells each one to `tell`, in no particular order.

@@ -10,6 +10,7 @@ mod histories;
 mod hosts;
 mod probe;
 mod rules;
+mod telling;
 mod users;
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
     oracle::{Broken, Oracle},
     plan::{Dice, Plan},
     record::Recorder,
+    trace::{Detail, Notes, State},
     view::Seen,
 };
 use adversary::Foe;
@@ -36,6 +38,7 @@ use strongroom_wire::{
     process::{Health, ToVault},
     start::SignedPosition,
 };
+pub(crate) use telling::{About, Witness};
 
 /// Consensus ticks, in milliseconds.
 pub(crate) const TICK_MS: u64 = 20;
@@ -74,6 +77,8 @@ pub(crate) struct Node {
     pub(crate) requests: BTreeMap<u64, (usize, u64)>,
     pub(crate) next_request: u64,
     pub(crate) unsynced: VecDeque<u64>,
+    /// What the trace last said of it.
+    pub(crate) noted: Option<State>,
 }
 
 /// What came of a run.
@@ -128,12 +133,14 @@ pub struct World {
     /// For how long nobody led where somebody could.
     pub(crate) leaderless_ms: u64,
     pub(crate) foe: Foe,
-    /// What was done yet, and when.
-    pub(crate) deeds: Vec<(u64, Deed)>,
+    /// What was done yet.
+    pub(crate) deeds: Rc<RefCell<Vec<Deed>>>,
     pub(crate) processes: u64,
     pub(crate) report: Report,
     digest: [u8; 32],
-    trace: bool,
+    /// The run ended because its plan says so: what comes last did not come.
+    cut_short: bool,
+    notes: Rc<Notes>,
     /// Whether hosts start dead processes again and custodians help, as in a fleet that people run.
     pub(crate) tended: bool,
     /// The answer to a probe.
@@ -190,11 +197,12 @@ impl World {
             closed_ms: 0,
             leaderless_ms: 0,
             foe,
-            deeds: Vec::new(),
+            deeds: Rc::default(),
             processes: 0,
             report,
             digest: [0; 32],
-            trace: std::env::var_os("STRONGROOM_SIM_TRACE").is_some(),
+            cut_short: false,
+            notes: Rc::new(Notes::new(Detail::Off)),
             tended: true,
             probed: None,
             recorder: None,
@@ -221,12 +229,6 @@ impl World {
 
     pub(crate) fn majority(&self) -> usize {
         self.count() / 2 + 1
-    }
-
-    pub(crate) fn say(&self, text: impl FnOnce() -> String) {
-        if self.trace {
-            println!("{:>8} {}", self.now(), text());
-        }
     }
 
     pub(crate) fn genesis(&mut self) {
@@ -264,12 +266,17 @@ impl World {
         let end = self.plan.faults_ms + CALM_MS;
         let mut calmed = false;
         while let Some(((at, sequence), event)) = self.queue.pop_first() {
+            if at > self.plan.ends_ms {
+                self.cut_short = true;
+                break;
+            }
             self.clock.borrow_mut().now_ms = at;
             if !calmed && !self.faulty() {
                 calmed = true;
                 self.calm_down();
             }
             self.note(sequence, &event);
+            self.tell_event(&event);
             self.handle(event);
             self.report.events += 1;
             if !self.oracle.broken.is_empty() || at > end {
@@ -286,7 +293,7 @@ impl World {
     }
 
     fn finish(mut self) -> Report {
-        if self.oracle.broken.is_empty() {
+        if self.oracle.broken.is_empty() && !self.cut_short {
             let story = format!("{} of {} nodes have their seats", self.seated(), self.count());
             self.oracle.inv8_kept(self.all_seated(), story);
         }
@@ -297,7 +304,7 @@ impl World {
                 self.now().saturating_sub(self.plan.faults_ms),
                 self.scripts[user]
             );
-            if self.oracle.broken.is_empty() {
+            if self.oracle.broken.is_empty() && !self.cut_short {
                 self.oracle.inv8_kept(done, story);
             }
         }

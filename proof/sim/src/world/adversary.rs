@@ -131,7 +131,8 @@ impl World {
             return false;
         }
         self.foe.dice = self.foe.deeds.details(deed);
-        self.deeds.push((self.now(), deed));
+        self.notes.deed(self.now(), deed);
+        self.deeds.borrow_mut().push(deed);
         true
     }
 

@@ -1,7 +1,7 @@
 //! Custodians: what processes tell them, what they sign, and what is done with it.
 
-use super::World;
-use crate::{acts::Act, record::Recorded};
+use super::{About, World};
+use crate::{acts::Act, record::Recorded, trace::Kind};
 use strongroom_wire::{
     codec::{self, Blob},
     process::ToVault,
@@ -43,7 +43,9 @@ impl World {
         } else {
             full.append(&mut empty);
         }
-        self.say(|| format!("custodians sign {} positions", full.len()));
+        self.say(Kind::Custodian, About::Fleet, || {
+            format!("custodians sign {} positions", full.len())
+        });
         let start = self.ceremony.start(full);
         self.hand_out(&start);
     }

@@ -1,7 +1,7 @@
 //! Hosts that look after their processes, custodians who start a fleet again, and who may call for them.
 
-use super::{Event, World, hosts::id};
-use crate::{acts::Act, disk::Restore, lots::Whose};
+use super::{About, Event, World, hosts::id};
+use crate::{acts::Act, disk::Restore, lots::Whose, trace::Kind};
 
 /// How often hosts look after their processes.
 const WATCH_MS: u64 = 1_000;
@@ -24,7 +24,7 @@ impl World {
         if self.report.cold_starts >= COLD_STARTS_MAX || doubtful {
             return false;
         }
-        self.say(|| "the power fails everywhere".to_owned());
+        self.say(Kind::Host, About::Fleet, || "the power fails everywhere".to_owned());
         for place in 0..self.nodes.len() {
             self.crash(place);
         }
@@ -40,7 +40,9 @@ impl World {
         let damage = [Restore::Torn, Restore::Cut(2), Restore::Empty];
         for how in damage {
             if self.may_doubt(node) && self.may(Act::TornDisk, 60) {
-                self.say(|| format!("the disk of node {} is {how:?}", node + 1));
+                self.say(Kind::Host, About::Place(node), || {
+                    format!("the disk of node {} is {how:?}", node + 1)
+                });
                 self.nodes[node].disk.restore(how);
                 self.nodes[node].doubtful = true;
             }
@@ -49,7 +51,7 @@ impl World {
 
     /// Faults stop: everything is up and connected, and every clock is right.
     pub(crate) fn calm_down(&mut self) {
-        self.say(|| "faults stop".to_owned());
+        self.say(Kind::Host, About::Fleet, || "faults stop".to_owned());
         self.cut.clear();
         for hardware in &self.ceremony.nodes {
             *hardware.skew_ms.borrow_mut() = 0;
@@ -156,7 +158,7 @@ impl World {
         }
         self.closed_ms = self.now();
         self.report.cold_starts += 1;
-        self.say(|| "custodians start a new era".to_owned());
+        self.say(Kind::Custodian, About::Fleet, || "custodians start a new era".to_owned());
         // Custodians ask all that answer. Which disks were put back they have to find out; which prove
         // nothing the vaults tell them.
         let asked: Vec<bool> =

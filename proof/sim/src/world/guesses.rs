@@ -1,10 +1,11 @@
 //! Guesses that were answered, to whomever: what the oracle is told of them.
 
-use super::World;
+use super::{About, World};
 use crate::{
     client::{Guess, Late},
     hardware::SimHardware,
     oracle::budget::Answered,
+    trace::Kind,
 };
 use strongroom_protocol::Voucher;
 use strongroom_vault::Vault;
@@ -35,7 +36,13 @@ impl World {
 
     /// A host got another answer to a frame that is over for its device.
     pub(crate) fn learns_late(&mut self, user: usize, asked: (usize, u64), late: Late) {
-        self.say(|| format!("late, to {asked:?}: {late:?}"));
+        self.say(Kind::Client, About::Asker(asked.0), || {
+            format!(
+                "{}, by an answer to frame {} that is over, {late}",
+                self.asker(asked.0),
+                asked.1
+            )
+        });
         match late {
             Late::Guessed(by, guess, told) => {
                 self.is_told(asked, told);

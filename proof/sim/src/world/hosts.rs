@@ -1,9 +1,9 @@
 //! Hosts: processes, disks, and the network between them.
 
-use super::{Event, TICK_MS, World, adversary::GENESIS_MS};
+use super::{About, Event, TICK_MS, World, adversary::GENESIS_MS};
 use crate::{
     acts::Act, burglar::sealed_extra, disk::Restore, fleet::FLEET, hardware::SimHardware,
-    lots::Whose, record::Recorded,
+    lots::Whose, record::Recorded, trace::Kind,
 };
 use std::rc::Rc;
 use strongroom_vault::{Setup, Vault};
@@ -40,7 +40,9 @@ impl World {
                 // Hardware that does not answer, and nothing else, keeps a process from starting.
                 let sick = self.ceremony.nodes[self.node_of(node)].is_sick(self.now());
                 assert!(sick, "a vault of this ceremony: {error}");
-                return self.say(|| format!("{} does not start: {error}", self.name(node)));
+                return self.say(Kind::Host, About::Place(node), || {
+                    format!("{} does not start: {error}", self.name(node))
+                });
             }
         };
         self.processes += 1;
@@ -65,7 +67,9 @@ impl World {
             self.input(node, load);
         }
         self.at(1, Event::Tick { node, process });
-        self.say(|| format!("{} boots as process {process}", self.name(node)));
+        self.say(Kind::Host, About::Place(node), || {
+            format!("{} boots as process {process}", self.name(node))
+        });
     }
 
     /// Kills a node's process. What was not durable is gone.
@@ -77,14 +81,17 @@ impl World {
             place.stopped = false;
             place.piled.clear();
             self.report.crashes += 1;
-            self.say(|| format!("{} is killed", self.name(node)));
+            self.tell_state(node);
+            self.say(Kind::Host, About::Place(node), || format!("{} is killed", self.name(node)));
         }
     }
 
     /// Boots a node on a disk of the host's choice.
     pub(crate) fn restart(&mut self, node: usize, restore: Restore) {
         self.crash(node);
-        self.say(|| format!("{} comes back on {restore:?}", self.name(node)));
+        self.say(Kind::Host, About::Place(node), || {
+            format!("{} comes back on {restore:?}", self.name(node))
+        });
         self.nodes[node].disk.restore(restore);
         if restore != Restore::Today {
             self.nodes[node].doubtful = true;
@@ -181,7 +188,9 @@ impl World {
                 ToHost::Persist { number, ops } => self.persist(node, number, ops),
                 ToHost::Health { health } => self.hear_health(node, health),
                 ToHost::Halted { reason, .. } => {
-                    self.say(|| format!("{} halts: {reason}", self.name(node)));
+                    self.say(Kind::Vault, About::Place(node), || {
+                        format!("{} halts: {reason}", self.name(node))
+                    });
                     self.report.halts += 1;
                     self.crash(node);
                     return;
@@ -189,11 +198,15 @@ impl World {
                 ToHost::Event { text } => {
                     // Roles, seats, links: moments that an adversary looks for.
                     self.heat(120);
-                    self.say(|| format!("{}: {text}", self.name(node)));
+                    self.say(Kind::Vault, About::Place(node), || {
+                        format!("{}: {text}", self.name(node))
+                    });
                     self.overhear(node, &text);
                 }
                 ToHost::Refused { reason } => {
-                    self.say(|| format!("{} refuses: {reason}", self.name(node)));
+                    self.say(Kind::Vault, About::Place(node), || {
+                        format!("{} refuses: {reason}", self.name(node))
+                    });
                 }
                 ToHost::Position { bytes } => self.told(node, &bytes.0),
             }
@@ -210,6 +223,7 @@ impl World {
         }
         self.rules(place, &health);
         self.nodes[place].health = Some(health);
+        self.tell_state(place);
     }
 
     pub(crate) fn deliver(&mut self, from: u8, to: usize, bytes: Vec<u8>) {
@@ -242,7 +256,9 @@ impl World {
             if durable {
                 self.made_durable(node, &ops);
             }
-            self.say(|| format!("{} ends at batch {number}, durable: {durable}", self.name(node)));
+            self.say(Kind::Host, About::Place(node), || {
+                format!("{} ends at batch {number}, durable: {durable}", self.name(node))
+            });
             self.crash(node);
             return;
         }
@@ -320,7 +336,9 @@ impl World {
         }
         let weight = self.foe.strategy.weight(Act::LoseAnswer);
         if self.faulty() && self.may(Act::LoseAnswer, weight) {
-            self.say(|| format!("an answer to user {user} is lost"));
+            self.say(Kind::Host, About::Asker(user), || {
+                format!("an answer to user {user} is lost")
+            });
             return;
         }
         let after = 1 + self.lots.of(Whose::Asker(user)).below(self.plan.delay_ms);

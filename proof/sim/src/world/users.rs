@@ -1,7 +1,7 @@
 //! Users: what they want, and what the oracle makes of what they get.
 
 use super::{
-    Event, World,
+    About, Event, World,
     adversary::{Asked, Habit, THIEVES},
     patience_ms,
 };
@@ -10,6 +10,7 @@ use crate::{
     hardware::EPOCH_MS,
     lots::Whose,
     plan::{Dice, Plan},
+    trace::Kind,
 };
 use strongroom_protocol::{ProtocolError, Refusal, Voucher, WaitReason};
 use strongroom_wire::{
@@ -158,7 +159,7 @@ impl World {
         }
         let patience = self.scripts[user].patience;
         if patience > 0 && self.users[user].unanswered >= patience && self.faulty() {
-            self.say(|| format!("user {user} begins anew"));
+            self.say(Kind::Client, About::Asker(user), || format!("user {user} begins anew"));
             self.users[user].abandon();
             self.rest(user, 50);
         } else {
@@ -183,7 +184,11 @@ impl World {
         let frame = match reply_from_bytes(reply) {
             Ok(Ok(frame)) => frame,
             // No answer: the user's patience runs out by itself.
-            Ok(Err(why)) => return self.say(|| format!("user {user} is not served: {why:?}")),
+            Ok(Err(why)) => {
+                return self.say(Kind::Client, About::Asker(user), || {
+                    format!("user {user} is not served: {why:?}")
+                });
+            }
             Err(_) => return,
         };
         if user >= THIEVES {
@@ -201,7 +206,7 @@ impl World {
         let learned = self.users[user].on_answer(frame_number, &frame);
         let told = self.users[user].told.take();
         self.report.answers += 1;
-        self.say(|| format!("user {user} learns {learned:?}"));
+        self.say(Kind::Client, About::Asker(user), || format!("user {user} {learned}"));
         let refused = match &learned {
             Learned::Refused(error) => Some(error),
             _ => None,

@@ -1,7 +1,7 @@
 //! Processes that end, the disks and cells that they come back on, and hardware that falls ill.
 
-use super::super::World;
-use crate::{acts::Act, disk::Restore, hardware::Illness};
+use super::super::{About, World};
+use crate::{acts::Act, disk::Restore, hardware::Illness, trace::Kind};
 use std::collections::BTreeSet;
 use strongroom_replica::{Replica, ReplicaId, Role};
 use strongroom_vault::Vault;
@@ -128,7 +128,9 @@ impl World {
         }
         let until_ms = self.now() + 1 + self.foe.dice.below(ILLNESS_MS);
         let failing = 1 + u8::try_from(self.foe.below(8)).unwrap_or(0);
-        self.say(|| format!("the hardware of node {} fails {failing} calls in 8", node + 1));
+        self.say(Kind::Host, About::Place(node), || {
+            format!("the hardware of node {} fails {failing} calls in 8", node + 1)
+        });
         *self.ceremony.nodes[node].illness.borrow_mut() = Illness { until_ms, failing, calls: 0 };
         true
     }

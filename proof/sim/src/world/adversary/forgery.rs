@@ -26,7 +26,7 @@ impl World {
         );
         let leader = self.leader().map(|place| self.node_of(place));
         let node = leader.unwrap_or_else(|| self.foe.below(self.count()));
-        self.say(|| format!("{} of user {} by a stranger", asked.verb.name(), asked.asker));
+        self.says_of(&asked, "is asked by a stranger");
         let (user, frame_number, frame) = (STRANGER, 0, asked.frame);
         self.at(1, Event::Request { node, user, frame_number, ticket, frame });
         true

@@ -1,7 +1,7 @@
 //! Two processes of one node, and processes that were stopped and go on.
 
-use super::super::{Node, Route, World};
-use crate::{acts::Act, disk::Restore, lots::Whose};
+use super::super::{About, Node, Route, World};
+use crate::{acts::Act, disk::Restore, lots::Whose, trace::Kind};
 
 /// Writes of salts after which a process that shared its cell with another has its own key in it
 /// again: the write under way, and a whole one.
@@ -50,7 +50,9 @@ impl World {
         let routes = [Route::Own, Route::Twin, Route::Both, Route::Either, divided, divided];
         let route = routes[self.foe.below(routes.len())];
         self.nodes[node].route = route;
-        self.say(|| format!("the host of node {} hands frames to {route:?}", node + 1));
+        self.say(Kind::Host, About::Place(node), || {
+            format!("the host of node {} hands frames to {route:?}", node + 1)
+        });
         true
     }
 
@@ -92,7 +94,9 @@ impl World {
         if !divided || !votes || !self.may(Act::Starve, 700) {
             return;
         }
-        self.say(|| format!("the host of node {} starves the newer process", node + 1));
+        self.say(Kind::Host, About::Place(node), || {
+            format!("the host of node {} starves the newer process", node + 1)
+        });
         self.nodes[node].route = if older == node { Route::Own } else { Route::Twin };
         self.commit(Act::CutLeader);
     }
@@ -121,7 +125,7 @@ impl World {
         if !runs || self.able() <= self.majority() || !self.may_unseat(node) {
             return false;
         }
-        self.say(|| format!("{} is stopped", self.name(place)));
+        self.say(Kind::Host, About::Place(place), || format!("{} is stopped", self.name(place)));
         self.nodes[place].stopped = true;
         true
     }
@@ -157,7 +161,7 @@ impl World {
 
     /// A stopped process goes on with all that waited for it.
     pub(crate) fn go_on(&mut self, place: usize) {
-        self.say(|| format!("{} goes on", self.name(place)));
+        self.say(Kind::Host, About::Place(place), || format!("{} goes on", self.name(place)));
         self.nodes[place].stopped = false;
         for input in core::mem::take(&mut self.nodes[place].piled) {
             self.input(place, input);

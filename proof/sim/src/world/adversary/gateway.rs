@@ -2,9 +2,9 @@
 //!
 //! The gateway is the operator's: it mints tickets for whatever passes.
 
-use super::super::{Event, World};
+use super::super::{About, Event, World};
 use super::thief;
-use crate::{acts::Act, hardware::EPOCH_MS, lots::Whose};
+use crate::{acts::Act, hardware::EPOCH_MS, lots::Whose, trace::Kind};
 use strongroom_wire::{Slot, request::Verb};
 
 /// Requests that the operator remembers.
@@ -42,8 +42,7 @@ impl World {
                 return self.remember(asked, None);
             }
             if self.hoards(&asked) {
-                let story = format!("{} of user {} is held back", asked.verb.name(), asked.asker);
-                self.say(|| story);
+                self.says_of(&asked, "is held back");
                 let now = self.now();
                 self.foe.hoard.push((now, asked.clone()));
                 return self.remember(asked, None);
@@ -68,6 +67,12 @@ impl World {
         let ticket = self.mint(&asked);
         self.relay_with(&asked, ticket.clone(), node, after);
         self.remember(asked, Some(ticket));
+    }
+
+    pub(super) fn says_of(&self, asked: &Asked, what: &str) {
+        self.say(Kind::Host, About::Asker(asked.asker), || {
+            format!("{} of {} {what}", asked.verb.name(), self.asker(asked.asker))
+        });
     }
 
     fn remember(&mut self, asked: Asked, ticket: Option<Vec<u8>>) {
@@ -125,7 +130,7 @@ impl World {
         let wait_ms = open_ms + self.foe.dice.below(2_000);
         self.foe.hoarding.insert(asked.asker, self.now() + wait_ms + 500);
         self.siege_outwaits(asked, wait_ms);
-        self.say(|| format!("{} of user {} is held up", asked.verb.name(), asked.asker));
+        self.says_of(asked, "is held up");
         Some(wait_ms)
     }
 
@@ -160,7 +165,7 @@ impl World {
         if self.foe.dice.chance(600) && self.is_victim(asked.asker) {
             self.thief_at(asked.asker, thief::Aim::Guess, Some(node));
         }
-        self.say(|| format!("{} of user {} is let go", asked.verb.name(), asked.asker));
+        self.says_of(&asked, "is let go");
         self.hand_in(&asked, node, 1);
         true
     }
@@ -185,7 +190,7 @@ impl World {
         // The same KE1 once more may be an attempt of its own, when the first is long over.
         self.touch(victim);
         let node = self.foe.below(self.count());
-        self.say(|| format!("{} of user {} once more", asked.verb.name(), asked.asker));
+        self.says_of(&asked, "once more");
         if let Some(ticket) = ticket.filter(|_| self.foe.dice.chance(500)) {
             self.relay_with(&asked, ticket, node, 1);
             return true;

@@ -1,7 +1,7 @@
 //! Moments that an adversary waits for: a seat, a lead, an era, an answer under way.
 
-use super::super::{Event, World};
-use crate::{acts::Act, hardware::Illness};
+use super::super::{About, Event, World};
+use crate::{acts::Act, hardware::Illness, trace::Kind};
 use strongroom_replica::Role;
 use strongroom_vault::Vault;
 
@@ -64,7 +64,9 @@ impl World {
         }
         let until_ms = now + after + 1 + self.foe.dice.below(FAINT_MS);
         let failing = 1 + u8::try_from(self.foe.below(8)).unwrap_or(0);
-        self.say(|| format!("the hardware of node {} faints: {failing} calls in 8", node + 1));
+        self.say(Kind::Host, About::Place(node), || {
+            format!("the hardware of node {} faints: {failing} calls in 8", node + 1)
+        });
         *self.ceremony.nodes[node].illness.borrow_mut() = Illness { until_ms, failing, calls: 0 };
     }
 
@@ -75,7 +77,9 @@ impl World {
         if busy || self.able() <= self.majority() || !self.may_unseat(node) {
             return false;
         }
-        self.say(|| format!("{} is asked where it stands", self.name(place)));
+        self.say(Kind::Host, About::Place(place), || {
+            format!("{} is asked where it stands", self.name(place))
+        });
         self.ask_position(place).is_some()
     }
 }

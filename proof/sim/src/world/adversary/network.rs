@@ -1,7 +1,7 @@
 //! Cuts, lags, lies about time, and what happens to frames between vaults.
 
-use super::super::{Event, World, hosts::id};
-use crate::{acts::Act, lots::Whose};
+use super::super::{About, Event, World, hosts::id};
+use crate::{acts::Act, lots::Whose, trace::Kind};
 
 /// Longest extra time of a lagging node's frames, and longest lag.
 const LAG_MS: u64 = 600;
@@ -19,7 +19,9 @@ impl World {
                 }
             }
         }
-        self.say(|| format!("node {} is cut off, both ways: {both_ways}", node + 1));
+        self.say(Kind::Host, About::Place(node), || {
+            format!("node {} is cut off, both ways: {both_ways}", node + 1)
+        });
         self.limit_cuts();
         true
     }
@@ -44,7 +46,9 @@ impl World {
                 }
             }
         }
-        self.say(|| format!("{size} nodes from {} on are split off, deaf: {deaf}", first + 1));
+        self.say(Kind::Host, About::Fleet, || {
+            format!("{size} nodes from {} on are split off, deaf: {deaf}", first + 1)
+        });
         self.limit_cuts();
         true
     }
@@ -58,7 +62,9 @@ impl World {
     pub(super) fn lag(&mut self, node: usize) -> bool {
         let until = self.now() + self.foe.dice.below(LAGGING_MS);
         let longer = self.foe.dice.below(LAG_MS);
-        self.say(|| format!("frames of node {} take {longer} ms more", node + 1));
+        self.say(Kind::Host, About::Place(node), || {
+            format!("frames of node {} take {longer} ms more", node + 1)
+        });
         self.foe.lag.insert(node, (longer, until));
         true
     }
@@ -82,7 +88,9 @@ impl World {
         if lies(node) {
             self.foe.lied_ms.insert(node, now);
         }
-        self.say(|| format!("the clock of node {} is off by {skew} ms", node + 1));
+        self.say(Kind::Host, About::Place(node), || {
+            format!("the clock of node {} is off by {skew} ms", node + 1)
+        });
         *self.ceremony.nodes[node].skew_ms.borrow_mut() = skew;
         true
     }

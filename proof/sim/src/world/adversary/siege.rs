@@ -159,7 +159,7 @@ impl World {
         };
         siege.yields_ms = until;
         if let Some(asked) = siege.held.take() {
-            self.say(|| format!("the siege lets {} through", asked.verb.name()));
+            self.says_of(&asked, "passes the siege");
             let node = self.some_node(asked.asker);
             self.hand_in(&asked, node, 1);
         }

@@ -3,9 +3,10 @@
 //! To a vault a thief is one more client of the slot, and so it is to the oracle: what it is answered
 //! counts against the budget of its victim's slot.
 
-use super::super::{Event, World, patience_ms};
+use super::super::{About, Event, World, patience_ms};
 use super::Asked;
 use crate::client::{Learned, User};
+use crate::trace::Kind;
 
 /// Thieves are numbered from here, users from 0.
 pub(crate) const THIEVES: usize = 1_000_000;
@@ -81,7 +82,9 @@ impl World {
             Aim::Register => thief.client.enroll(seed),
             Aim::Command => thief.client.destroy(seed),
         }
-        self.say(|| format!("a thief begins at user {victim}: {aim:?}"));
+        self.say(Kind::Client, About::Asker(THIEVES + number), || {
+            format!("the thief of user {victim} begins: {aim:?}")
+        });
         self.thief_sends(number, node);
         true
     }
@@ -151,7 +154,9 @@ impl World {
         let learned = thief.client.on_answer(frame_number, frame);
         let told = thief.client.told.take();
         self.is_told((asker, frame_number), told);
-        self.say(|| format!("the thief of user {victim} learns {learned:?}"));
+        self.say(Kind::Client, About::Asker(asker), || {
+            format!("the thief of user {victim} {learned}")
+        });
         match learned {
             Learned::More(by) => {
                 self.foe.thieves[number].began_ms = by.now_ms;
