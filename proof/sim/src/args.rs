@@ -50,9 +50,9 @@ pub(crate) struct Seeds {
     /// A line a seed, for machines.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Longest time to shrink the first failure; 0 for not at all.
-    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
-    shrink_seconds: u64,
+    /// Longest time to shrink the first failure; 0 for not at all. [default: 120, with --trace 0]
+    #[arg(long, value_name = "SECONDS")]
+    shrink_seconds: Option<u64>,
     /// Write all that happens in the shrunk run to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) save_shrunk: Option<PathBuf>,
@@ -78,9 +78,10 @@ impl Seeds {
     }
 
     pub(crate) const fn shrink_for(&self) -> Option<Duration> {
-        match self.shrink_seconds {
-            0 => None,
-            seconds => Some(Duration::from_secs(seconds)),
+        match (self.shrink_seconds, &self.trace) {
+            (Some(0), _) | (None, Some(_)) => None,
+            (Some(seconds), _) => Some(Duration::from_secs(seconds)),
+            (None, None) => Some(Duration::from_secs(120)),
         }
     }
 

@@ -1,14 +1,17 @@
 //! A failed run, told so that a person can follow it.
 
 use crate::{
+    acts::Act,
     oracle::Broken,
     shrink::Shrunk,
     trace::{Entry, Kind, Tape},
 };
 use std::fmt::Write as _;
 
-/// Lines that a story has at most; of a longer one, the last are told.
+/// Lines that a story has at most; of a longer one, the last are told, and frames are left out.
 const LINES_MAX: usize = 400;
+/// Deeds that fit a line to run again.
+const NAMED_MAX: usize = 200;
 
 /// Tells what a shrunk run was, how it went and how to see it again.
 pub fn tell(shrunk: &Shrunk) -> String {
@@ -33,19 +36,22 @@ pub fn tell(shrunk: &Shrunk) -> String {
         let _ = writeln!(text, "  {story}");
     }
     let only: Vec<String> = shrunk.plan.only.iter().flatten().map(ToString::to_string).collect();
-    let _ = writeln!(
-        text,
-        "\n  again: strongroom-sim --seed {} --only {}",
-        report.seed,
-        only.join(",")
-    );
+    let again = if only.len() <= NAMED_MAX {
+        format!("strongroom-sim --seed {} --only {}", report.seed, only.join(","))
+    } else {
+        format!("--save-shrunk FILE keeps these {} deeds, strongroom-sim replay FILE", only.len())
+    };
+    let _ = writeln!(text, "\n  again:  {again}");
     let _ = writeln!(text, "  digest: {}", shrunk.run.tape.end.digest);
     text
 }
 
 /// The lines of a trace that a story has.
 pub fn lines(tape: &Tape) -> Vec<String> {
-    let told: Vec<&Entry> = tape.entries.iter().filter(|entry| is_told(entry)).collect();
+    let mut told: Vec<&Entry> = tape.entries.iter().filter(|entry| is_told(entry)).collect();
+    if told.len() > LINES_MAX {
+        told.retain(|entry| !is_of_a_frame(entry));
+    }
     let left_out = told.len().saturating_sub(LINES_MAX);
     let mut lines = Vec::new();
     if left_out > 0 {
@@ -79,6 +85,12 @@ fn is_told(entry: &Entry) -> bool {
         Kind::Vault => entry.ms > 1 && TURNS.iter().any(|turn| entry.text.contains(turn)),
         Kind::Wire | Kind::State | Kind::Broken => false,
     }
+}
+
+/// Whether the adversary did this to a single frame, which it does all the time.
+fn is_of_a_frame(entry: &Entry) -> bool {
+    let act = entry.text.split(':').next().unwrap_or_default();
+    entry.kind == Kind::Deed && Act::ON_FRAMES.iter().any(|on_frame| on_frame.name() == act)
 }
 
 #[cfg(test)]
