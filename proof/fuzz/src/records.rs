@@ -18,7 +18,7 @@ pub(crate) fn state(bytes: &[u8]) -> bool {
     // What is read may be applied to, and is then written and read again.
     let mut machine = Machine { state: read, ..Machine::new() };
     machine.do_piece(&[3, 0, 1, 1]);
-    machine.check_snapshot();
+    machine.restarted();
     true
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn record(bytes: &[u8]) -> bool {
     for piece in split(bytes).into_iter().take(256) {
         machine.do_piece(piece);
     }
-    machine.check_snapshot();
+    machine.restarted();
     machine.answered > 0
 }
 
@@ -120,7 +120,12 @@ impl Machine {
         // (Replayed from a disk whose salts are gone, an attempt is charged and answered by a stand-in.)
         let salt = Some([a; 32]);
         let owned = self.generation(&slot).is_some();
+        let mut restarted = self.restarted();
         let effect = self.state.apply(self.index, &entry, salt);
+        // INV-5: a node that restarted a moment ago does the same.
+        assert_eq!(restarted.apply(self.index, &entry, salt), effect, "another effect");
+        assert_eq!(restarted.to_bytes(), self.state.to_bytes(), "another state");
+        assert_eq!(restarted.held(), self.state.held(), "other held attempts");
         // Without authority a record that is there is replaced later, whatever the receipt says.
         let by_owner = matches!(
             &entry.command,
@@ -132,9 +137,6 @@ impl Machine {
             self.watch_generation(this, this == slot && owned && registered);
         }
         self.watch(slot, &entry.command, &effect);
-        if byte(7) == 9 {
-            self.check_snapshot();
-        }
     }
 
     fn command(&self, which: u8, a: u8, b: u8) -> Option<Command> {
@@ -234,13 +236,14 @@ impl Machine {
         }
     }
 
-    /// What is written is read, and is the same state.
-    fn check_snapshot(&self) {
+    /// The state as a node has it that reads its snapshot: what is written is read, and is the same.
+    fn restarted(&self) -> State {
         let (state, salts) = (self.state.to_bytes(), self.state.salts_to_bytes());
         let limits = Limits { slots: 4 };
         let read = State::from_bytes(&state, &salts, limits).expect("what was written is read");
         assert_eq!(read.to_bytes(), state, "another state came back");
         assert_eq!(read.salts_to_bytes(), salts, "other salts came back");
+        read
     }
 }
 

@@ -198,9 +198,15 @@ impl fmt::Display for Operation {
 
 impl Operation {
     /// Whether a copy of its frame may have an effect that no answer tells. Who is told to wait, or is
-    /// refused, knows of one copy alone.
+    /// refused, knows of one copy alone; so does whom a stand-in answers.
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.returned, None | Some((_, Answer::Wait | Answer::Closed | Answer::Refused)))
+            || self.may_be_a_stand_in()
+    }
+
+    /// What a slot without a record answers looks like a first attempt that does not fit.
+    pub(crate) const fn may_be_a_stand_in(&self) -> bool {
+        matches!(self.returned, Some((_, Answer::Charged { number: 1, fits: false })))
     }
 }
 

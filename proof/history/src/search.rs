@@ -1,7 +1,7 @@
 //! The search for an order: Wing and Gong's, with a memory of positions that led nowhere.
 
 use crate::{Answer, Call, Operation, Rules, slot::Slot};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// What the search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,13 @@ impl Place {
         }
     }
 
+    /// Marks an unanswered operation; false, if it is marked already.
+    fn happens(&mut self, at: usize) -> bool {
+        let Err(spot) = self.happened.binary_search(&at) else { return false };
+        self.happened.insert(spot, at);
+        true
+    }
+
     fn taken(&self) -> usize {
         self.low + self.beyond.len()
     }
@@ -44,6 +51,9 @@ struct History<'a> {
     answered: Vec<&'a Operation>,
     /// Nothing ended these: some copy may be charged at any time.
     unanswered: Vec<&'a Operation>,
+    /// Answered operations that are there, too, since a stand-in may have answered: if none did, the
+    /// answer tells of the one charge that there is.
+    copies: BTreeMap<usize, usize>,
     rules: &'a Rules,
 }
 
@@ -91,19 +101,25 @@ impl History<'_> {
         let mut next = Vec::new();
         for at in candidates.into_iter().rev() {
             let after = self.after(place, at);
+            let copy = self.copies.get(&at);
             let step = |slot: Slot| {
+                let charged = slot.charged_since(&place.slot);
                 let mut place = Place { slot, ..place.clone() };
                 place.take(at);
-                place
+                match copy {
+                    Some(copy) if charged => place.happens(*copy).then_some(place),
+                    _ => Some(place),
+                }
             };
             // What never changes anything and fits here fits in any order that begins here. (What a
             // stand-in answers may also be a charge, later.)
             if self.changes_nothing(at) && after.len() == 1 && after.first() == Some(&place.slot) {
-                return (after.into_iter().map(step).collect(), looked);
+                return (after.into_iter().filter_map(step).collect(), looked);
             }
-            next.extend(after.into_iter().rev().map(step));
+            next.extend(after.into_iter().rev().filter_map(step));
         }
         let mut perhaps = Vec::new();
+        let mut alike: Vec<&Call> = Vec::new();
         for (at, operation) in self.unanswered.iter().enumerate() {
             if operation.invoked_ms > until {
                 break;
@@ -112,11 +128,16 @@ impl History<'_> {
             if place.happened.binary_search(&at).is_ok() {
                 continue;
             }
+            // Of calls that are the same, the first asked serves any order that a later one serves; but
+            // one of them may be the copy of what was charged after all.
+            if alike.iter().filter(|call| ***call == operation.call).count() >= 2 {
+                continue;
+            }
+            alike.push(&operation.call);
             for slot in place.slot.unknown(&operation.call, self.rules) {
-                if slot != place.slot {
-                    let mut place = Place { slot, ..place.clone() };
-                    let spot = place.happened.binary_search(&at).unwrap_or_else(|spot| spot);
-                    place.happened.insert(spot, at);
+                let changes = slot != place.slot;
+                let mut place = Place { slot, ..place.clone() };
+                if changes && place.happens(at) {
                     perhaps.push(place);
                 }
             }
@@ -136,9 +157,14 @@ impl History<'_> {
 
 /// Searches one slot's operations, which are sorted by when they were asked.
 pub(crate) fn search(operations: &[Operation], rules: &Rules) -> (Verdict, u64) {
-    let answered = operations.iter().filter(|operation| operation.returned.is_some()).collect();
-    let unanswered = operations.iter().filter(|operation| operation.is_open()).collect();
-    let history = History { answered, unanswered, rules };
+    let answered: Vec<&Operation> =
+        operations.iter().filter(|operation| operation.returned.is_some()).collect();
+    let unanswered: Vec<&Operation> =
+        operations.iter().filter(|operation| operation.is_open()).collect();
+    let place = |this: &Operation| unanswered.iter().position(|other| core::ptr::eq(*other, this));
+    let perhaps = answered.iter().enumerate().filter(|(_, call)| call.may_be_a_stand_in());
+    let copies = perhaps.filter_map(|(at, call)| Some((at, place(call)?))).collect();
+    let history = History { answered, unanswered, copies, rules };
     let start = Place { low: 0, beyond: Vec::new(), happened: Vec::new(), slot: Slot::default() };
     let mut farthest = start.clone();
     let mut stack = vec![start];

@@ -56,6 +56,11 @@ impl Slot {
         after
     }
 
+    /// Whether an attempt was charged between that slot and this one.
+    pub(crate) const fn charged_since(&self, before: &Self) -> bool {
+        self.attempts > before.attempts
+    }
+
     /// A held attempt expires, then an announced replacement takes effect: nobody who lost a record
     /// to failures has spoken against it.
     fn passed(&self, rules: &Rules) -> Vec<Self> {

@@ -236,6 +236,20 @@ fn another_copy_of_what_had_to_wait_may_be_charged_once() {
 }
 
 #[test]
+fn whom_a_stand_in_answers_may_have_been_charged_once_before() {
+    let late = charged(12, 50, WRONG, 1);
+    let gone = at(40, 41, Call::Destroy { generation: 1 }, Answer::Done);
+    let ends = |last: u64| [stored(10, 1, 7), late.clone(), charged(20, 21, WRONG, last)];
+    holds(&[&ends(2)[..], std::slice::from_ref(&gone)].concat());
+    holds(&[&ends(1)[..], std::slice::from_ref(&gone)].concat());
+    refused(&[&ends(3)[..], &[gone]].concat());
+    // Nothing was destroyed: the answer tells of the charge.
+    holds(&ends(2));
+    refused(&ends(1));
+    refused(&ends(3));
+}
+
+#[test]
 fn what_is_destroyed_is_gone() {
     let gone = [
         stored(10, 1, 7),

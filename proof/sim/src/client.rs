@@ -359,6 +359,9 @@ impl User {
                 Learned::Wait(by, reason, budget)
             }
             Ok(Started::Failed(failed)) => {
+                // Charged, and over before the device heard of it.
+                let closed = failed.why == Failure::Closed;
+                self.maybe_failed += usize::from(closed && !right);
                 self.told = Some(Told::failed(&failed));
                 Learned::Nothing(failed.by, failed.why)
             }

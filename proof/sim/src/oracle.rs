@@ -34,6 +34,8 @@ pub struct Oracle {
     era: u64,
     /// By log index: who was answered from it, and vault time there.
     answered: BTreeMap<u64, ((usize, u64), u64)>,
+    /// By era and index: who was there first, and a digest of its state.
+    states: BTreeMap<(u64, u64), (u8, u64)>,
     /// By node: the highest index that its disk ever held.
     durable: BTreeMap<u8, u64>,
     /// Sizes of answers and of entries that were seen.

@@ -73,6 +73,8 @@ pub(crate) struct Node {
     /// For how long it has asked a fleet with a leader for a seat.
     pub(crate) waiting_ms: u64,
     pub(crate) health: Option<Health>,
+    /// How far its state was looked at.
+    pub(crate) applied: u64,
     /// Requests under way at this host: whose they are.
     pub(crate) requests: BTreeMap<u64, (usize, u64)>,
     pub(crate) next_request: u64,

@@ -193,10 +193,13 @@ impl State {
             self.lock(slot, cx.index);
         }
         let why = if spent { Failure::Locked } else { Failure::WrongPassword };
-        match self.slots.get(&slot) {
+        let effect = match self.slots.get(&slot) {
             Some(state) => failed(why, state, policy, cx.now_ms),
             None => Effect::None,
-        }
+        };
+        // A replacement that waited for this attempt waits no longer.
+        self.take_due_replacement(slot, cx.index);
+        effect
     }
 
     /// How many attempts are left, for anybody with a ticket. An unknown slot has them all.

@@ -265,6 +265,10 @@ impl State {
         }
         state.generation = generation;
         state.locked = false;
+        // What was offered meanwhile is of a generation that is taken now.
+        if let Some(void) = state.pending.take() {
+            self.timers.clear(void.expires_ms.saturating_add(1), slot);
+        }
         state.record = Some(Record {
             generation,
             registered_ms: now_ms,

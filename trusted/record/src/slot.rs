@@ -259,6 +259,14 @@ impl SlotState {
             && self.destroyed.is_none()
     }
 
+    /// The attempt that decides whether the record lives: the row's last one. An attempt at an earlier
+    /// record decides nothing, since its owner has registered again.
+    pub(crate) fn held_attempt(&self) -> Option<&Attempt> {
+        let mutant = cfg!(feature = "danger_mutant_held_after_replacement");
+        let live = self.record.as_ref()?.generation;
+        self.attempt.as_ref().filter(|a| a.last && (a.generation == live || mutant))
+    }
+
     /// Drops the record with its salt, and every state that leant on it.
     pub(crate) fn destroy(&mut self, index: u64, locked: bool) -> Option<u64> {
         let kept =

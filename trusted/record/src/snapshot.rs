@@ -124,10 +124,7 @@ impl State {
             if let Some(replacement) = &state.replacement {
                 self.timers.set(replacement.effective_ms, *slot);
             }
-            let attempt = state.attempt.as_ref().filter(|a| a.last && is_open(a, now_ms));
-            if let Some(attempt) = attempt
-                && state.record.is_some()
-            {
+            if let Some(attempt) = state.held_attempt().filter(|a| is_open(a, now_ms)) {
                 held.push((*slot, attempt.expires_ms));
             }
         }

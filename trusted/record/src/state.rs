@@ -125,6 +125,11 @@ impl State {
         self.erased_through
     }
 
+    /// How many records hang on a last attempt that is open.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// How many deadlines are kept.
     pub fn deadlines(&self) -> usize {
         self.timers.len()

@@ -291,7 +291,8 @@ fn a_full_fleet_fits_into_one_message_between_vaults() {
 #[test]
 fn a_full_fleet_refuses_new_slots_only() {
     let mut w = World::new();
-    w.state = State::new(1, strongroom_manifest::Policy::standard(), Limits { slots: 1 });
+    w.limits = Limits { slots: 1 };
+    w.state = State::new(1, strongroom_manifest::Policy::standard(), w.limits);
     w.register(World::slot("alice"), 1);
     assert_eq!(refusal(w.register_start(World::slot("bob"), 1)), Refusal::FleetFull);
     w.register_start(World::slot("alice"), 2);

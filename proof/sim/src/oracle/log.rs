@@ -48,6 +48,18 @@ impl Oracle {
         }
     }
 
+    /// INV-5: nodes that applied the same entries are in the same state, however they came by it: entry
+    /// by entry, or from a snapshot. An era that begins from less has indices of its own.
+    pub fn inv5_same_state(&mut self, node: u8, (era, index): (u64, u64), digest: u64) {
+        let (first, known) = *self.states.entry((era, index)).or_insert((node, digest));
+        if known != digest {
+            self.inv5_broken(
+                "same-state",
+                format!("nodes {first} and {node} are in two states at index {index} of era {era}"),
+            );
+        }
+    }
+
     pub(super) fn inv4_broken(&mut self, checker: &'static str, story: String) {
         self.fail("INV-4", checker, story);
     }

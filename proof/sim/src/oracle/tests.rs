@@ -46,6 +46,15 @@ fn the_log_s_checkers_can_fail() {
         |o| o.inv4_inv5_one_history((1, 1), &by(5, 100)),
     );
     fails("acts-once", |_| (), |o| o.inv4_once(String::new()));
+    fails(
+        "same-state",
+        |o| {
+            [(1, 1, 5, 7), (2, 1, 5, 7), (2, 2, 5, 8)]
+                .map(|(n, e, i, d)| o.inv5_same_state(n, (e, i), d))
+                .fill(())
+        },
+        |o| o.inv5_same_state(3, (1, 5), 8),
+    );
 }
 
 #[test]

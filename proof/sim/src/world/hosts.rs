@@ -5,7 +5,10 @@ use crate::{
     acts::Act, burglar::sealed_extra, disk::Restore, fleet::FLEET, hardware::SimHardware,
     lots::Whose, record::Recorded, trace::Kind,
 };
-use std::rc::Rc;
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    rc::Rc,
+};
 use strongroom_vault::{Setup, Vault};
 use strongroom_wire::{
     codec::Blob,
@@ -54,6 +57,7 @@ impl World {
         slot.process = process;
         slot.vault = Some(vault);
         slot.health = None;
+        slot.applied = 0;
         slot.stopped = false;
         slot.told = None;
         slot.bare = slot.disk.today().proves_nothing();
@@ -144,7 +148,7 @@ impl World {
         };
         let mut outputs = vault.step(input);
         outputs.extend(vault.flush());
-        self.watch_era(node);
+        self.watch_state(node);
         self.outputs(node, outputs);
     }
 
@@ -160,19 +164,26 @@ impl World {
             return;
         };
         let outputs = vault.tick();
-        self.watch_era(node);
+        self.watch_state(node);
         self.outputs(node, outputs);
         self.at(TICK_MS / 2, Event::Tick { node, process });
     }
 
     /// The first vault that counts what a start lost does so before any vault answers behind it.
-    fn watch_era(&mut self, place: usize) {
+    fn watch_state(&mut self, place: usize) {
         let Some(vault) = self.nodes[place].vault.as_ref() else {
             return;
         };
-        let era = vault.danger_state().era();
+        let (state, applied) = (vault.danger_state(), vault.danger_applied());
+        let era = state.era();
         if era > self.oracle.era() {
-            self.oracle.inv1_era(era, vault.danger_applied());
+            self.oracle.inv1_era(era, applied);
+        }
+        if applied > self.nodes[place].applied {
+            let mut hasher = DefaultHasher::new();
+            (state.to_bytes(), state.held()).hash(&mut hasher);
+            self.nodes[place].applied = applied;
+            self.oracle.inv5_same_state(self.number(place), (era, applied), hasher.finish());
         }
     }
 

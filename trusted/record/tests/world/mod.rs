@@ -17,13 +17,15 @@ pub struct World {
     pub state: State,
     pub now: u64,
     pub index: u64,
+    pub limits: Limits,
     next: u64,
 }
 
 impl World {
     pub fn new() -> Self {
-        let state = State::new(1, Policy::standard(), Limits { slots: 1_000 });
-        Self { state, now: 1_800_000_000_000, index: 1, next: 0 }
+        let limits = Limits { slots: 1_000 };
+        let state = State::new(1, Policy::standard(), limits);
+        Self { state, now: 1_800_000_000_000, index: 1, limits, next: 0 }
     }
 
     pub fn slot(name: &str) -> Slot {
@@ -52,7 +54,19 @@ impl World {
         let entry = Entry { time_ms: self.now, slot, ticket: Some(ticket), blind, command };
         let bytes = entry.to_bytes().expect("fits");
         let entry = Entry::from_bytes(&bytes).expect("reads back");
-        self.state.apply(self.index, &entry, Some(salt))
+        // A node that restarted a moment ago does the same.
+        let mut restarted = self.restarted();
+        let effect = self.state.apply(self.index, &entry, Some(salt));
+        assert_eq!(restarted.apply(self.index, &entry, Some(salt)), effect);
+        assert_eq!(restarted.to_bytes(), self.state.to_bytes());
+        assert_eq!(restarted.held(), self.state.held());
+        effect
+    }
+
+    /// The state as a node has it that reads its snapshot.
+    pub fn restarted(&self) -> State {
+        let (state, salts) = (self.state.to_bytes(), self.state.salts_to_bytes());
+        State::from_bytes(&state, &salts, self.limits).expect("reads back")
     }
 
     pub fn apply(&mut self, slot: Slot, command: Command) -> Effect {
