@@ -126,6 +126,7 @@ impl Machine {
         assert_eq!(restarted.apply(self.index, &entry, salt), effect, "another effect");
         assert_eq!(restarted.to_bytes(), self.state.to_bytes(), "another state");
         assert_eq!(restarted.held(), self.state.held(), "other held attempts");
+        assert_eq!(restarted.records(), self.state.records(), "other records");
         // Without authority a record that is there is replaced later, whatever the receipt says.
         let by_owner = matches!(
             &entry.command,

@@ -6,6 +6,7 @@ use crate::{
     salt::Salt,
     slot::{Attempt, AttemptState, PastAttempt, Record, SlotState, Success},
     state::{Context, State, is_open},
+    timers::Due,
 };
 use core::hint::black_box;
 use strongroom_manifest::Policy;
@@ -111,7 +112,7 @@ impl State {
         if last && !cfg!(feature = "danger_mutant_last_is_not_held") {
             // Held for this attempt alone: failed or expired, the record is erased.
             self.held.insert(slot);
-            self.timers.set(attempt.expires_ms.saturating_add(1), slot);
+            self.timers.set(attempt.expires_ms.saturating_add(1), slot, Due::Attempt);
         }
         #[cfg(feature = "danger_mutant_refund_unfinished")]
         if state.attempt.as_ref().is_some_and(|open| is_open(open, cx.now_ms)) {

@@ -6,6 +6,7 @@ use crate::{
     salt::Salt,
     slot::{Device, Pending, Record, Replacement, SlotState},
     state::{Context, State, refused},
+    timers::Due,
 };
 use strongroom_wire::{
     Fixed, Slot, caps,
@@ -42,10 +43,10 @@ impl State {
             let expires_ms = cx.now_ms.saturating_add(cx.policy.pending_ms);
             let generation = state.generation.saturating_add(1);
             if let Some(void) = &state.pending {
-                self.timers.clear(void.expires_ms.saturating_add(1), slot);
+                self.timers.clear(void.expires_ms.saturating_add(1), slot, Due::Pending);
             }
             state.pending = Some(Pending { entry, request, generation, keyset, expires_ms, salt });
-            self.timers.set(expires_ms.saturating_add(1), slot);
+            self.timers.set(expires_ms.saturating_add(1), slot, Due::Pending);
         }
         let mut pending = self.slots.get(&slot).and_then(|state| state.pending.clone());
         if cfg!(feature = "danger_mutant_record_salt_for_registration") {
@@ -210,9 +211,9 @@ impl State {
         let Some(state) = self.slots.get_mut(&slot) else {
             return refused(Refusal::EntryUnknown, 0);
         };
-        self.timers.clear(pending.expires_ms.saturating_add(1), slot);
+        self.timers.clear(pending.expires_ms.saturating_add(1), slot, Due::Pending);
         if let Some(former) = &state.replacement {
-            self.timers.clear(former.effective_ms, slot);
+            self.timers.clear(former.effective_ms, slot, Due::Replacement);
         }
         state.pending = None;
         state.replacement = Some(Replacement {
@@ -222,7 +223,7 @@ impl State {
             salt: pending.salt,
         });
         let budget = state.counters.view(&policy, cx.now_ms);
-        self.timers.set(effective_ms, slot);
+        self.timers.set(effective_ms, slot, Due::Replacement);
         Effect::Registered(Receipt {
             generation: registration.generation,
             destroyed: None,
@@ -243,9 +244,7 @@ impl State {
             return;
         }
         if self.held.contains(&slot) {
-            // The row's last attempt is open. It settles first; its deadline is a timer's already.
-            let settled = state.attempt.as_ref().map_or(now_ms, |attempt| attempt.expires_ms);
-            self.timers.set(settled.saturating_add(1), slot);
+            // The row's last attempt is open. It settles first, and then this is asked again.
             return;
         }
         let Some(due) = state.replacement.take() else {
@@ -267,7 +266,7 @@ impl State {
         state.locked = false;
         // What was offered meanwhile is of a generation that is taken now.
         if let Some(void) = state.pending.take() {
-            self.timers.clear(void.expires_ms.saturating_add(1), slot);
+            self.timers.clear(void.expires_ms.saturating_add(1), slot, Due::Pending);
         }
         state.record = Some(Record {
             generation,

@@ -259,12 +259,13 @@ impl SlotState {
             && self.destroyed.is_none()
     }
 
-    /// The attempt that decides whether the record lives: the row's last one. An attempt at an earlier
+    /// The attempt that decides whether the record lives: the row's last one, until it is settled. An attempt at an earlier
     /// record decides nothing, since its owner has registered again.
     pub(crate) fn held_attempt(&self) -> Option<&Attempt> {
         let mutant = cfg!(feature = "danger_mutant_held_after_replacement");
         let live = self.record.as_ref()?.generation;
-        self.attempt.as_ref().filter(|a| a.last && (a.generation == live || mutant))
+        let held = |a: &&Attempt| a.last && a.state == AttemptState::Open;
+        self.attempt.as_ref().filter(held).filter(|a| a.generation == live || mutant)
     }
 
     /// Drops the record with its salt, and every state that leant on it.

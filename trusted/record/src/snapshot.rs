@@ -4,7 +4,8 @@ use crate::{
     entry::Spending,
     salt::Salt,
     slot::SlotState,
-    state::{Limits, State, is_open},
+    state::{Limits, State},
+    timers::Due,
 };
 use minicbor::{Decode, Encode};
 use strongroom_manifest::Policy;
@@ -115,22 +116,21 @@ impl State {
     /// What is derived from the slots: counts, held attempts, deadlines.
     fn rebuild(&mut self) {
         self.records = self.slots.values().filter(|state| state.record.is_some()).count();
-        let now_ms = self.now_ms;
         let mut held = Vec::new();
         for (slot, state) in &self.slots {
             if let Some(pending) = &state.pending {
-                self.timers.set(pending.expires_ms.saturating_add(1), *slot);
+                self.timers.set(pending.expires_ms.saturating_add(1), *slot, Due::Pending);
             }
             if let Some(replacement) = &state.replacement {
-                self.timers.set(replacement.effective_ms, *slot);
+                self.timers.set(replacement.effective_ms, *slot, Due::Replacement);
             }
-            if let Some(attempt) = state.held_attempt().filter(|a| is_open(a, now_ms)) {
+            if let Some(attempt) = state.held_attempt() {
                 held.push((*slot, attempt.expires_ms));
             }
         }
         for (slot, expires_ms) in held {
             self.held.insert(slot);
-            self.timers.set(expires_ms.saturating_add(1), slot);
+            self.timers.set(expires_ms.saturating_add(1), slot, Due::Attempt);
         }
     }
 }

@@ -95,3 +95,24 @@ fn an_offer_is_void_when_a_replacement_takes_its_generation() {
     let stored = w.finish(slot, &World::registration(&after, 2), Authorised::Nobody {});
     assert!(matches!(stored, Effect::Registered(_)), "{stored:?}");
 }
+
+#[test]
+fn inv1_the_last_attempt_expires_whatever_began_in_the_same_millisecond() {
+    let (mut w, slot) = (World::new(), World::slot("alice"));
+    w.register(slot, 1);
+    for ke1 in 1..10 {
+        w.fail(slot, ke1);
+    }
+    w.wait(slot);
+    w.register_start(slot, 50);
+    number(&w.attempt(slot, 10));
+    // Voids the offer, whose deadline is the attempt's.
+    w.now += 1_000;
+    w.register_start(slot, 51);
+    let state = w.state.slot(&slot).expect("a slot");
+    w.now = state.attempt.as_ref().expect("an attempt").expires_ms + 1;
+    w.apply(slot, Command::Tick {});
+    let state = w.state.slot(&slot).expect("a slot");
+    assert!(state.locked && state.record.is_none());
+    assert_eq!((w.state.held(), w.state.records()), (0, 0));
+}

@@ -181,7 +181,7 @@ impl World {
         }
         if applied > self.nodes[place].applied {
             let mut hasher = DefaultHasher::new();
-            (state.to_bytes(), state.held()).hash(&mut hasher);
+            (state.to_bytes(), state.held(), state.records()).hash(&mut hasher);
             self.nodes[place].applied = applied;
             self.oracle.inv5_same_state(self.number(place), (era, applied), hasher.finish());
         }

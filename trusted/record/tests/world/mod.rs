@@ -60,6 +60,7 @@ impl World {
         assert_eq!(restarted.apply(self.index, &entry, Some(salt)), effect);
         assert_eq!(restarted.to_bytes(), self.state.to_bytes());
         assert_eq!(restarted.held(), self.state.held());
+        assert_eq!(restarted.records(), self.state.records());
         effect
     }
 
