@@ -114,6 +114,8 @@ acts! {
     SpreadRequest,
     /// A request that was seen is handed in again.
     ReplayRequest,
+    /// With a last attempt begins a stranger's registration, in the same moment; another voids it later.
+    Accompany,
     /// A ticket that no gateway signed.
     ForgeTicket,
     /// The operator guesses.

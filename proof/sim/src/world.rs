@@ -10,6 +10,7 @@ mod histories;
 mod hosts;
 mod probe;
 mod rules;
+mod states;
 mod telling;
 mod users;
 

@@ -255,6 +255,14 @@ impl Oracle {
         }
     }
 
+    /// A row's last attempt, failed or expired, ends the record: none is open when its time is over.
+    pub fn inv1_settled(&mut self, over: Option<usize>) {
+        if let Some(user) = over {
+            let story = format!("user {user}: the row's last attempt is open after its time");
+            self.fail("INV-1", "settled", story);
+        }
+    }
+
     /// What the fleet says of a budget at an index leaves no more than what was not answered yet.
     pub fn inv1_told(&mut self, user: usize, told: &Budget, index: u64, policy: &Policy) {
         let lost = usize::from(policy.attempts_within(UNWITNESSED_MS));

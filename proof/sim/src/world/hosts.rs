@@ -5,10 +5,7 @@ use crate::{
     acts::Act, burglar::sealed_extra, disk::Restore, fleet::FLEET, hardware::SimHardware,
     lots::Whose, record::Recorded, trace::Kind,
 };
-use std::{
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-    rc::Rc,
-};
+use std::rc::Rc;
 use strongroom_vault::{Setup, Vault};
 use strongroom_wire::{
     codec::Blob,
@@ -167,24 +164,6 @@ impl World {
         self.watch_state(node);
         self.outputs(node, outputs);
         self.at(TICK_MS / 2, Event::Tick { node, process });
-    }
-
-    /// The first vault that counts what a start lost does so before any vault answers behind it.
-    fn watch_state(&mut self, place: usize) {
-        let Some(vault) = self.nodes[place].vault.as_ref() else {
-            return;
-        };
-        let (state, applied) = (vault.danger_state(), vault.danger_applied());
-        let era = state.era();
-        if era > self.oracle.era() {
-            self.oracle.inv1_era(era, applied);
-        }
-        if applied > self.nodes[place].applied {
-            let mut hasher = DefaultHasher::new();
-            (state.to_bytes(), state.held(), state.records()).hash(&mut hasher);
-            self.nodes[place].applied = applied;
-            self.oracle.inv5_same_state(self.number(place), (era, applied), hasher.finish());
-        }
     }
 
     pub(crate) fn outputs(&mut self, node: usize, outputs: Vec<ToHost>) {

@@ -3,8 +3,8 @@
 //! The gateway is the operator's: it mints tickets for whatever passes.
 
 use super::super::{About, Event, World};
-use super::thief;
-use crate::{acts::Act, hardware::EPOCH_MS, lots::Whose, trace::Kind};
+use super::thief::{self, THIEVES};
+use crate::{acts::Act, client::User, hardware::EPOCH_MS, lots::Whose, trace::Kind};
 use strongroom_wire::{Slot, request::Verb};
 
 /// Requests that the operator remembers.
@@ -12,6 +12,9 @@ const SEEN: usize = 512;
 /// Longest time for which requests are held back, and held up.
 const HOARD_MS: u64 = 30_000;
 const HELD_UP_MS: u64 = 9_000;
+
+/// The number of frames that nobody waits for.
+const NOBODYS: u64 = u64::MAX;
 
 /// A request that passed, when, and with which ticket, if it was handed in.
 pub(crate) struct Seen {
@@ -34,7 +37,7 @@ pub(crate) struct Asked {
 impl World {
     /// Carries a request to some node, or does something else with it.
     pub(crate) fn ask(&mut self, asked: Asked) {
-        let node = self.some_node(asked.asker);
+        let mut node = self.some_node(asked.asker);
         let lots = self.lots.of(Whose::Asker(asked.asker));
         let mut after = 1 + lots.below(self.plan.delay_ms);
         if self.at_large() {
@@ -60,6 +63,7 @@ impl World {
                 after += self.foe.dice.below(HELD_UP_MS);
             }
             self.ask_behind(&asked, after);
+            node = self.accompany(&asked, after).unwrap_or(node);
             if asked.verb == Verb::RecoverFinish {
                 self.sicken_leader(after);
             }
@@ -101,6 +105,44 @@ impl World {
             let (node, later) = (self.foe.below(self.count()), self.foe.dice.below(600));
             self.hand_in(&last, node, after + 20 + later);
         }
+    }
+
+    /// Two strangers begin to register at the slot of a row's last attempt, one in the same moment and one
+    /// later: what each of them waits for has a deadline of its own. All goes to the node that leads; what
+    /// comes behind is held back until the attempt is over.
+    fn accompany(&mut self, asked: &Asked, after: u64) -> Option<usize> {
+        let victim = self.owner_of(asked.asker).filter(|user| self.is_victim(*user))?;
+        if asked.verb != Verb::RecoverStart {
+            return None;
+        }
+        let place = self.leader()?;
+        let leader = self.node_of(place);
+        // Whoever has a ticket may ask how much of a row is left.
+        let state = self.nodes[place].vault.as_ref()?.danger_state();
+        let now_ms = state.now_ms();
+        let left = state.slot(&asked.slot)?.counters.view(&self.plan.policy, now_ms).row_left;
+        let weight = self.foe.strategy.weight(Act::Accompany);
+        if left != 1 || !self.may(Act::Accompany, weight) {
+            return None;
+        }
+        self.touch(victim);
+        if self.plan.policy.open_ms <= HOARD_MS {
+            let until = self.now() + after + self.plan.policy.open_ms + 500;
+            self.foe.hoarding.insert(asked.asker, until);
+        }
+        let asker = THIEVES + self.thief_of(victim);
+        for after in [after, after + 50 + self.foe.dice.below(2_000)] {
+            let seeds = [self.foe.dice.bytes(), self.foe.dice.bytes()];
+            let mut stranger = User::thief(&self.users[victim], seeds[0]);
+            stranger.enroll(seeds[1]);
+            if let Some(frame) = stranger.frame() {
+                let frame_number = NOBODYS;
+                let (verb, frame) = (frame.verb(), frame.bytes().to_vec());
+                let asked = Asked { asker, frame_number, slot: asked.slot, verb, frame };
+                self.hand_in(&asked, leader, after);
+            }
+        }
+        Some(leader)
     }
 
     /// Finishes are worth most: a user's right one refills a row.

@@ -112,6 +112,7 @@ impl Strategy {
             (Act::Hoard, dice.below(30)),
             // A fleet that serves is worth the wait.
             (Act::Outwait, if plan.quiet > 1 { 450 } else { 150 }),
+            (Act::Accompany, 500),
             (Act::DelayRequest, dice.below(60)),
             (Act::SpreadRequest, dice.below(60)),
             (Act::Command, 12),
