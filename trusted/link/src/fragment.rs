@@ -132,3 +132,25 @@ impl Reassembly {
         Some(core::mem::take(&mut *self.bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_another_kind_or_with_more_than_its_kind_has_is_refused() {
+        let fragment = Fragment { message: 1, total: 1, offset: 0, bytes: &[9] };
+        let part = |body| Part { acknowledged: 3, acknowledged_tag: [4; TAG], body };
+        let (some, none) = (part(Some(fragment)), part(None));
+        assert_eq!(Part::parse(&some.encode()).as_ref(), Some(&some));
+        assert_eq!(Part::parse(&none.encode()).as_ref(), Some(&none));
+        let mut strange = some.encode().to_vec();
+        strange[8 + TAG] = 2;
+        assert_eq!(Part::parse(&strange), None);
+        let mut nothing = some.encode().to_vec();
+        nothing[8 + TAG] = NOTHING;
+        assert_eq!(Part::parse(&nothing), None, "nothing carries nothing");
+        let long = [some.encode().to_vec(), vec![0; MAX_PART]].concat();
+        assert_eq!(Part::parse(&long), None, "more than a frame holds");
+    }
+}

@@ -196,3 +196,13 @@ fn inv1_cold_starts_fill_a_year_and_no_more() {
     // Debits that had room for no more must not push the end of the wait away.
     assert_eq!(budget.next_ms, w.now + policy.year_ms);
 }
+
+#[test]
+fn inv10_what_is_printed_of_an_effect_has_no_salt_in_it() {
+    let (mut w, slot) = (World::new(), World::slot("alice"));
+    let started = w.register_start(slot, 1);
+    let Effect::Evaluate { salt, .. } = &started else { panic!("not started") };
+    let bytes = format!("{:?}", salt.expose());
+    let printed = format!("{started:?}");
+    assert!(printed.contains("Salt") && !printed.contains(&bytes), "{printed}");
+}

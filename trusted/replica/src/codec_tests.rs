@@ -75,6 +75,26 @@ fn a_message_of_a_type_that_we_do_not_use_has_no_encoding() {
 }
 
 #[test]
+fn a_message_above_the_cap_of_a_frame_is_not_looked_at() {
+    let bytes = encode(&append(), MAX).unwrap();
+    assert!(decode(&bytes, bytes.len()).is_some());
+    assert_eq!(decode(&bytes, bytes.len() - 1), None);
+}
+
+#[test]
+fn entries_past_the_last_index_seats_and_steps_of_another_shape_are_refused() {
+    let PeerMessage::Raft(mut frame) = append() else { unreachable!() };
+    frame.message.index = u64::MAX;
+    let bytes = encode(&PeerMessage::Raft(frame), MAX).unwrap();
+    assert_eq!(decode(&bytes, MAX), None);
+    // A welcome whose seats have three parts, and a change whose step has one.
+    assert_eq!(decode(&[0x84, 2, 1, 2, 0x83, 0x80, 0x80, 0x80], MAX), None);
+    assert!(decode(&[0x84, 2, 1, 2, 0x84, 0x80, 0x80, 0x80, 0x80], MAX).is_some());
+    assert_eq!(decode_change(&[0x82, 1, 0x81, 0x81, 0]), None);
+    assert!(decode_change(&[0x82, 1, 0x81, 0x82, 0, 7]).is_some());
+}
+
+#[test]
 fn a_claimed_million_entries_allocates_nothing() {
     let mut e = Encoder::new(Vec::new());
     e.array(15).unwrap().u8(0).unwrap().u64(1).unwrap().u8(1).unwrap();

@@ -180,6 +180,14 @@ mod tests {
     }
 
     #[test]
+    fn the_last_number_of_a_key_is_followed_by_none() {
+        let mut e = Erasure::new(&[1; 32], Vec::new(), None).unwrap();
+        e.current.number = u64::MAX;
+        assert!(!e.prepare());
+        assert!(!e.in_progress());
+    }
+
+    #[test]
     fn a_strange_cell_is_refused() {
         assert!(Erasure::decode(&[]).is_none());
         assert!(Erasure::decode(&[1, 0]).is_none());

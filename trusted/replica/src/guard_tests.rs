@@ -314,3 +314,10 @@ fn an_uncommitted_tail_gives_way() {
     };
     assert_eq!(dropped(append(), repeats), Verdict::Accept);
 }
+
+#[test]
+fn an_append_without_the_hash_that_it_hangs_on_is_dropped() {
+    let mut bare = append();
+    bare.hash = None;
+    assert_eq!(judge(|_| {}, &bare), Verdict::Drop(Refusal::StrayField));
+}

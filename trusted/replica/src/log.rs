@@ -285,6 +285,31 @@ mod tests {
     }
 
     #[test]
+    fn the_library_is_told_what_is_compacted_and_what_is_not_there_yet() {
+        use StorageError::{Compacted, Unavailable};
+        let mut log = log();
+        log.compact(3).unwrap();
+        assert_eq!(log.append(&[]), Some(None));
+        let context = || GetEntriesContext::empty(false);
+        let entries = |low, high, size: u64| {
+            log.entries(low, high, Some(size), context()).map(|entries| entries.len())
+        };
+        assert_eq!(entries(3, 5, u64::MAX), Err(Error::Store(Compacted)));
+        assert_eq!(entries(4, 6, u64::MAX), Err(Error::Store(Unavailable)));
+        assert_eq!(entries(4, 5, 0), Ok(1), "one is given however large it is");
+        assert_eq!(log.term(2), Err(Error::Store(Compacted)));
+        assert_eq!(log.term(3), Ok(1));
+        assert_eq!(log.term(5), Err(Error::Store(Unavailable)));
+    }
+
+    #[test]
+    fn entries_are_given_up_to_a_size() {
+        let log = log();
+        let context = GetEntriesContext::empty(false);
+        assert_eq!(log.entries(2, 5, Some(1), context).map(|entries| entries.len()), Ok(1));
+    }
+
+    #[test]
     fn inv8_a_snapshot_older_than_the_newest_change_of_seats_is_not_given() {
         // It would not name the new process, whose disk may hold more than it does.
         let mut log = log();

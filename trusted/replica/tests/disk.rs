@@ -106,6 +106,23 @@ fn swapped_missing_and_foreign_records_are_found() {
 }
 
 #[test]
+fn entries_that_the_snapshot_already_contains_are_passed_over() {
+    let (mut sim, disk) = stopped(9);
+    let before = disk.image.entries.clone();
+    sim.compact(3).unwrap();
+    sim.run(1_000);
+    let mut image = sim.see(3).disk.image.clone();
+    let whole = boot(&mut sim, &image).boot_report();
+    assert!(matches!(whole, BootReport::Intact { .. }), "{whole:?}");
+    // A store that applied the batch's snapshot, and not yet its compaction.
+    let kept = image.entries.first().map_or(u64::MAX, |entry| entry.index);
+    let older: Vec<_> = before.into_iter().filter(|entry| entry.index < kept).collect();
+    assert!(!older.is_empty());
+    image.entries.splice(0..0, older);
+    assert_eq!(boot(&mut sim, &image).boot_report(), whole);
+}
+
+#[test]
 fn a_damaged_node_comes_back_by_itself_but_is_not_counted_in_a_cold_start() {
     let (mut sim, _) = stopped(6);
     let byte = &mut sim.at(3).disk.image.entries[3].entry;
