@@ -357,3 +357,52 @@ impl Peer {
         &self.pair
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Links, public_key};
+
+    fn links(own: NodeId, process: u64) -> Links {
+        Links::new(Config {
+            own,
+            id: (u64::from(own) << 56) | process,
+            static_secret: [own; 32],
+            peers: vec![(3 - own, public_key(&[3 - own; 32]))],
+            manifest_digest: [9; 32],
+            fleet: "eu-1".into(),
+            seed: [process as u8; 32],
+        })
+        .unwrap()
+    }
+
+    /// Both ends have a session, made by this process of node 1.
+    fn meet(process: u64, node_2: &mut Links) {
+        let mut node_1 = links(1, process);
+        let sent = |events: Vec<LinkEvent>| {
+            events.into_iter().find_map(|event| match event {
+                LinkEvent::Send { bytes, .. } => Some(bytes),
+                _ => None,
+            })
+        };
+        let hello = sent(node_1.tick(0)).unwrap();
+        let answer = sent(node_2.on_frame(0, 1, &hello)).unwrap();
+        let confirmation = sent(node_1.on_frame(0, 2, &answer)).unwrap();
+        node_2.on_frame(0, 1, &confirmation);
+        assert_eq!(node_2.process_of(1), Some((1 << 56) | process));
+    }
+
+    #[test]
+    fn a_host_that_restarts_its_node_for_ever_fills_no_memory_and_revives_no_recent_process() {
+        let mut node_2 = links(2, 1);
+        let gone = |nonce: u64| (1 << 56) | nonce;
+        node_2.peers[0].retired = (0..MAX_RETIRED as u64).map(|n| gone(1_000 + n)).collect();
+        meet(1, &mut node_2);
+        meet(2, &mut node_2);
+        let peer = &node_2.peers[0];
+        assert_eq!(peer.retired.len(), MAX_RETIRED);
+        assert!(!peer.may_begin(gone(1)), "the one that was replaced just now");
+        assert!(!peer.may_begin(gone(1_001)));
+        assert!(peer.may_begin(gone(1_000)), "the oldest of all is forgotten");
+    }
+}

@@ -194,3 +194,7 @@ impl Session {
         [self.outbound.key_now(), self.inbound.key_now()]
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -217,3 +217,13 @@ mod hkdf_check {
         hkdf::Hkdf::<sha2::Sha512>::from_prk(prk).expect("64 bytes").expand(info, out).expect("32");
     }
 }
+
+#[test]
+fn a_refusal_says_whether_a_message_or_a_key_was_wrong_and_nothing_else() {
+    let world = World::new();
+    let message = world.server.register(&MATERIAL, &[0xff; 32]).expect_err("no element");
+    let Err(key) = Server::new(&[0; 32], [2; 32]) else { panic!("zero is no key") };
+    assert_eq!((message, key), (OpaqueError::BadMessage, OpaqueError::BadKey));
+    assert_eq!(message.to_string(), "not an OPAQUE message of the pinned suite");
+    assert_eq!(key.to_string(), "not an OPAQUE key of the pinned suite");
+}

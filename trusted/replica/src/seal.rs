@@ -329,4 +329,18 @@ mod tests {
             s.seal(Kind::Meta, 0, Place::ONLY, b"x")
         );
     }
+
+    #[test]
+    fn records_of_more_processes_than_keys_are_kept_all_open() {
+        let mut reader = sealer(1, 1);
+        let erasure = ErasureKey { number: 1, key: [9; 32] };
+        for process in 2..=KEYS_KEPT as u64 + 10 {
+            let mut writer = sealer(1, process);
+            let entry = writer.seal(Kind::Entry, 5, Place::ONLY, b"text").unwrap();
+            let salt = writer.seal_salt(&erasure, Kind::EntrySalt, Place::ONLY, b"salt").unwrap();
+            assert!(reader.open(Kind::Entry, Place::ONLY, &entry).is_some());
+            assert!(reader.open_salt(&erasure, Kind::EntrySalt, Place::ONLY, &salt).is_some());
+            assert!(reader.plain.len() <= KEYS_KEPT && reader.salted.len() <= KEYS_KEPT);
+        }
+    }
 }

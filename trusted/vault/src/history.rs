@@ -90,4 +90,21 @@ mod tests {
         }
         assert!(history.compare(5, 7, &[2; 32], 4));
     }
+
+    #[test]
+    fn so_many_positions_are_kept_and_what_is_older_tells_nothing() {
+        use strongroom_manifest::Policy;
+        use strongroom_record::{Command, Limits};
+        use strongroom_wire::{Fixed, Slot};
+        let state = State::new(1, Policy::standard(), Limits::default());
+        let (slot, blind) = (Slot(Fixed([0; 32])), Fixed([0; 32]));
+        let entry = Entry { time_ms: 1, slot, ticket: None, blind, command: Command::Tick {} };
+        let mut history = History::default();
+        for index in 1..=KEPT as u64 + 1 {
+            history.extend(index, b"payload", &entry, &state);
+        }
+        assert_eq!(history.recent.len(), KEPT);
+        assert!(!history.compare(2, 1, &[0xee; 32], 1), "the oldest is gone");
+        assert!(history.compare(2, 2, &[0xee; 32], 1));
+    }
 }
