@@ -1,5 +1,7 @@
 //! Where a session's numbers end, and what a peer says that no peer should.
 
+#![cfg(test)]
+
 use super::*;
 use crate::frame::Frame;
 

@@ -284,3 +284,10 @@ impl Replica {
 fn is_payload(link: &Link) -> bool {
     crate::chain::parts(&link.entry).0 == crate::chain::EntryKind::Payload
 }
+
+#[cfg(test)]
+impl Batches {
+    pub(crate) fn danger_count(&self) -> u64 {
+        self.count
+    }
+}

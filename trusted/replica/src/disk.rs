@@ -253,3 +253,7 @@ pub(crate) fn cell_keys(cell: Option<&[u8]>) -> Option<Vec<ErasureKey>> {
         Some(bytes) => Erasure::decode(bytes),
     }
 }
+
+#[cfg(test)]
+#[path = "disk_tests.rs"]
+mod tests;

@@ -405,3 +405,7 @@ impl Replica {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "limits_tests.rs"]
+mod tests;

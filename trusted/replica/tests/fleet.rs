@@ -3,7 +3,7 @@
 mod sim;
 
 use sim::{Sim, Weather, WhichDisk};
-use strongroom_replica::{BootReport, CompactError, Halt, ProposeError, Role, Start, StartError};
+use strongroom_replica::{BootReport, Halt, ProposeError, Role, Start, StartError};
 
 #[test]
 fn genesis_elects_a_leader_and_releases_what_it_proposes() {
@@ -413,25 +413,4 @@ fn a_leader_whose_disk_takes_nothing_leaves_the_lead_to_somebody_who_can_serve()
     sim.stuck_disks.clear();
     sim.until("all vote", 20_000, Sim::all_vote);
     sim.commit_one();
-}
-
-#[test]
-fn what_is_larger_than_an_entry_may_be_is_not_proposed() {
-    let mut sim = Sim::fleet(91, Weather::CALM);
-    sim.commit_one();
-    let leader = sim.leader().unwrap();
-    let last = sim.replica(leader).unwrap().last_index();
-    let replica = sim.at(leader).replica.as_mut().unwrap();
-    let refused = replica.propose(vec![0; 128 * 1024 + 1], [1; 32]).err();
-    assert_eq!(refused, Some(ProposeError::TooLarge));
-    assert_eq!(replica.last_index(), last);
-}
-
-#[test]
-fn a_process_that_nobody_admitted_gives_no_state() {
-    let mut sim = Sim::fleet(92, Weather::CALM);
-    sim.boot(3, sim::WhichDisk::Todays);
-    let replica = sim.at(3).replica.as_mut().unwrap();
-    assert_eq!(replica.compact(1, Vec::new(), Vec::new()), Err(CompactError::NotRunning));
-    assert_eq!(replica.provide_snapshot(1, Vec::new(), Vec::new()), Err(CompactError::NotRunning));
 }

@@ -81,6 +81,8 @@ pub struct Sim {
     pub keep_older: bool,
     pub restart_halted: bool,
     pub erase_on_compact: bool,
+    /// Bytes that every snapshot for a peer has too many.
+    pub padding: usize,
     pub steps: u64,
     /// Frames, if someone listens.
     pub overheard: Option<Vec<(ReplicaId, ReplicaId, Vec<u8>)>>,
@@ -152,6 +154,7 @@ impl Sim {
             keep_older: false,
             restart_halted: false,
             erase_on_compact: false,
+            padding: 0,
             steps: 0,
             overheard: None,
             invariants: true,
@@ -362,7 +365,8 @@ impl Sim {
             }
         }
         if out.snapshot_wanted {
-            let (state, salts) = self.see(n).model.bytes();
+            let (mut state, salts) = self.see(n).model.bytes();
+            state.resize(state.len() + self.padding, 0);
             let replica = self.at(n).replica.as_mut().unwrap();
             let index = replica.applied_index();
             replica.provide_snapshot(index, state, salts).unwrap();
