@@ -254,6 +254,21 @@ fn a_position_that_the_hardware_does_not_sign_is_told_and_freezes_all_the_same()
 }
 
 #[test]
+fn a_vault_that_has_not_read_its_disk_serves_nobody_and_says_so() {
+    let of = ceremony();
+    let mut vault = boot(&of);
+    let out = vault.tick();
+    let health = out.iter().find_map(|out| match out {
+        ToHost::Health { health } => Some(health),
+        _ => None,
+    });
+    let health = health.expect("its host hears from it");
+    assert_eq!((health.role.as_str(), health.ready, health.era), ("joining", false, 0));
+    let others = |out: &ToHost| matches!(out, ToHost::Peer { .. } | ToHost::Health { .. });
+    assert!(out.iter().all(others), "it asks for links and no more: {out:?}");
+}
+
+#[test]
 fn what_comes_before_or_after_its_time_is_refused() {
     let of = ceremony();
     let mut vault = boot(&of);

@@ -4,14 +4,16 @@ mod person;
 
 use person::{Person, password};
 use strongroom_protocol::{
-    Authorisation, DeviceKey, FreshAuthority, Outcome, ProtocolError, Registration,
+    Authorisation, DeviceKey, FreshAuthority, Outcome, ProtocolError, Recovery, Registration,
+    Started,
     owner::{EnrollDevice, Owner},
 };
 use strongroom_session::{FleetPublic, Scope, seal_request};
-use strongroom_sim::{World, fleet};
+use strongroom_sim::{Plan, World, disk::Restore, fleet};
 use strongroom_wire::{
     Fixed, caps,
     owner::{Authority, OwnerAuth},
+    relay::RelayRefusal,
     request::{self, Body, Request},
     response::{self, Refusal, SignedResponse},
 };
@@ -164,4 +166,34 @@ fn a_finish_that_is_no_message_of_the_suite_is_refused_and_costs_nothing() {
     let body = Body::RegisterFinish { registration, authority: Authority::None {} };
     assert_eq!(outcome(&mut world, &alice, body), refused(Refusal::BadMessage));
     assert_eq!(alice.budget(&mut world).row_left, 10);
+}
+
+#[test]
+fn inv2_an_answer_that_too_few_nodes_hold_never_leaves_and_its_attempt_is_charged_once() {
+    // Two more than a majority must hold what is answered.
+    let mut world = World::calm_with(Plan { tolerance: 2, ..Plan::calm(36, 0) });
+    let mut alice = Person::new(&world, "alice", 1);
+    alice.enroll(&mut world, "right");
+    let leader = world.leader().expect("leader");
+    let down: Vec<usize> = (0..world.len()).filter(|node| *node != leader).take(2).collect();
+    down.iter().for_each(|node| world.kill(*node));
+    let (slot, device) = (alice.slot(), alice.device.public());
+    let (recovery, frame) =
+        Recovery::start(&alice.to, &password("right"), device, false, [9; 32]).expect("start");
+    let ticket = world.ticket(&slot, frame.verb(), frame.bytes());
+    let reply = world.relay(leader, ticket, frame.bytes().to_vec());
+    assert_eq!(reply, Some(Err(RelayRefusal::Unknown)), "committed by five, and six are needed");
+    assert_eq!(world.leader(), Some(leader), "it leads as before");
+    down.iter().for_each(|node| world.revive(*node, Restore::Today));
+    let all = |world: &World| {
+        world
+            .vault(leader)
+            .is_some_and(|v| v.danger_replica().is_some_and(|r| r.learners().is_empty()))
+    };
+    world.pass(2_000);
+    assert!(world.pump(20_000, all));
+    match recovery.on_started(&world.carry_to_leader(&slot, &frame)).expect("started") {
+        Started::Charged(charged) => assert_eq!(charged.budget.row_left, 9, "charged once"),
+        _ => panic!("not the same attempt"),
+    }
 }
