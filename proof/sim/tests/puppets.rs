@@ -40,7 +40,7 @@ fn a_snapshot_that_holds_no_state_stops_the_vault() {
 }
 
 #[test]
-fn a_committed_entry_that_cannot_be_read_stops_the_vault_and_is_not_passed_over() {
+fn a_committed_entry_that_cannot_be_read_stops_the_vault() {
     let mut stage = Stage::admitted(b"");
     stage.append(BASE_HASH, 1, b"no entry", &[6; 32]);
     assert_eq!(stage.halted(), Some(105));

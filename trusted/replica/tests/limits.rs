@@ -18,6 +18,18 @@ fn what_is_larger_than_an_entry_may_be_is_not_proposed() {
 }
 
 #[test]
+fn a_leader_that_commits_nothing_takes_sixteen_megabytes_and_no_more() {
+    let mut sim = Sim::fleet(94, Weather::CALM);
+    sim.commit_one();
+    let leader = sim.leader().unwrap();
+    let replica = sim.at(leader).replica.as_mut().unwrap();
+    let mut propose = || replica.propose(vec![0; 128 * 1024], [1; 32]);
+    let taken = (0..200).take_while(|_| propose().is_ok()).count();
+    assert_eq!(taken, 16 * 1024 / 128);
+    assert_eq!(propose().err(), Some(ProposeError::Busy));
+}
+
+#[test]
 fn a_process_that_nobody_admitted_gives_no_state() {
     let mut sim = Sim::fleet(92, Weather::CALM);
     sim.boot(3, WhichDisk::Todays);

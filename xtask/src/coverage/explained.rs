@@ -2,11 +2,14 @@
 
 use crate::listed;
 
-/// Why a stretch of lines is not reached. It is found by its first line's text, so that it
-/// survives edits elsewhere, and speaks of so many lines, so that it never covers new ones.
+/// Why a stretch of lines is not reached. It is found by the text of its first line and of the line
+/// of code above, so that it survives edits elsewhere and tells one `return;` from another; and it
+/// speaks of so many lines, so that it never covers new ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Explained {
     pub(crate) file: String,
+    /// The line of code above it, without indentation: most often what decides.
+    pub(crate) under: String,
     /// The first line, without indentation.
     pub(crate) code: String,
     /// Lines of code that belong to it.
@@ -23,7 +26,9 @@ pub(crate) struct Stretch {
     pub(crate) last: usize,
     /// Lines of code in it.
     pub(crate) lines: usize,
-    /// The first line, without indentation.
+    /// As in [`Explained`].
+    pub(crate) under: String,
+    /// As in [`Explained`].
     pub(crate) code: String,
 }
 
@@ -32,6 +37,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Explained>, String> {
     let read = |entry: &str| {
         Ok(Explained {
             file: listed::field(entry, "file")?,
+            under: listed::field(entry, "under")?,
             code: listed::field(entry, "code")?,
             lines: listed::number(entry, "lines", 1)?,
             why: listed::field(entry, "why")?,
@@ -50,7 +56,8 @@ pub(crate) fn compare(
     let mut unexplained = Vec::new();
     for stretch in stretches {
         let fits = |entry: &Explained| {
-            (&entry.file, &entry.code, entry.lines) == (&stretch.file, &stretch.code, stretch.lines)
+            (&entry.file, &entry.under, &entry.code, entry.lines)
+                == (&stretch.file, &stretch.under, &stretch.code, stretch.lines)
         };
         match left.iter().position(fits) {
             Some(at) => drop(left.remove(at)),
@@ -65,13 +72,13 @@ mod tests {
     use super::*;
 
     fn stretch(code: &str, lines: usize) -> Stretch {
-        let file = "trusted/a/src/lib.rs".to_owned();
-        Stretch { file, first: 3, last: 2 + lines, lines, code: code.to_owned() }
+        let (file, under) = ("trusted/a/src/lib.rs".to_owned(), "match a {".to_owned());
+        Stretch { file, first: 3, last: 2 + lines, lines, under, code: code.to_owned() }
     }
 
     fn list() -> Vec<Explained> {
-        let text = "[[line]]\nfile = \"trusted/a/src/lib.rs\"\ncode = 'None => \"x\",'\nlines = 2\n\
-                    why = \"nobody\"\n";
+        let text = "[[line]]\nfile = \"trusted/a/src/lib.rs\"\nunder = \"match a {\"\n\
+                    code = 'None => \"x\",'\nlines = 2\nwhy = \"nobody\"\n";
         parse(text).expect("a list")
     }
 
@@ -90,8 +97,18 @@ mod tests {
     }
 
     #[test]
+    fn the_same_line_under_another_one_is_not_explained() {
+        let mut elsewhere = stretch("None => \"x\",", 2);
+        elsewhere.under = "match b {".to_owned();
+        let (unexplained, stale) = compare(&[elsewhere], &list());
+        assert_eq!((unexplained.len(), stale.len()), (1, 1));
+    }
+
+    #[test]
     fn an_explanation_of_a_reached_line_is_told() {
         assert_eq!(compare(&[], &list()).1, list());
-        assert!(parse("[[line]]\nfile = \"a\"\ncode = \"b\"\n").is_err(), "no reason");
+        let nothing = "[[line]]\nfile = \"a\"\nunder = \"b\"\ncode = \"c\"\n";
+        assert!(parse(nothing).is_err(), "no reason");
+        assert!(parse(&format!("{nothing}why = \"d\"\n")).is_ok());
     }
 }

@@ -84,11 +84,19 @@ fn stretches(path: &str, lines: &[Line], missed: &[usize]) -> Vec<Stretch> {
             last.lines += 1;
         } else {
             let code = lines.get(number - 1).map_or("", |line| line.raw.trim()).to_owned();
+            let above = lines.iter().take(number - 1).rev();
+            let under = above.filter(|line| line.counts()).find(|line| decides(&line.code));
+            let under = under.map_or("", |line| line.raw.trim()).to_owned();
             let (first, last) = (number, number);
-            stretches.push(Stretch { file: path.to_owned(), first, last, lines: 1, code });
+            stretches.push(Stretch { file: path.to_owned(), first, last, lines: 1, under, code });
         }
     }
     stretches
+}
+
+/// Whether a line tells more than that something else begins.
+fn decides(code: &str) -> bool {
+    !measured::is_no_statement(code) && code.trim() != "else {"
 }
 
 fn report(files: &Files, after: &[After]) {
@@ -137,7 +145,12 @@ fn write_json(
     let partly: BTreeMap<_, _> = files.iter().map(|(path, file)| (path, &file.partly)).collect();
     let missed: Vec<_> = stretches
         .iter()
-        .map(|s| serde_json::json!({ "file": s.file, "first": s.first, "last": s.last, "code": s.code }))
+        .map(|s| {
+            serde_json::json!({
+                "file": s.file, "first": s.first, "last": s.last, "lines": s.lines,
+                "under": s.under, "code": s.code,
+            })
+        })
         .collect();
     let after: Vec<_> = after
         .iter()
@@ -160,12 +173,13 @@ fn judge(stretches: &[Stretch], explained: &[Explained]) -> Result<(), Failure> 
         stretches.len() - unexplained.len()
     );
     for stretch in &unexplained {
-        let Stretch { file, first, last, lines, code } = stretch;
-        println!("{file}:{first}-{last} is not reached ({lines} lines): {code}");
+        let Stretch { file, first, last, lines, under, code } = stretch;
+        println!("{file}:{first}-{last} is not reached ({lines} lines): {under} ... {code}");
     }
-    for Explained { file, code, lines, why } in &stale {
+    for Explained { file, under, code, lines, why } in &stale {
         println!(
-            "{LIST} explains what is reached, or is no more: {file}, {lines} lines from `{code}` ({why})"
+            "{LIST} explains what is reached, or is no more: {file}, {lines} lines from `{code}` \
+             under `{under}` ({why})"
         );
     }
     if unexplained.is_empty() && stale.is_empty() {
@@ -182,12 +196,32 @@ fn judge(stretches: &[Stretch], explained: &[Explained]) -> Result<(), Failure> 
 mod tests {
     use super::*;
 
+    fn found(code: &str, missed: &[usize]) -> Vec<Stretch> {
+        stretches("x.rs", &tidy::Source::new(code, false).lines, missed)
+    }
+
     #[test]
     fn what_stands_together_is_one_stretch() {
-        let code = "a();\n// why\nb();\n}\nc();\nreached();\nd();\n";
-        let lines = tidy::Source::new(code, false).lines;
-        let found = stretches("x.rs", &lines, &[1, 3, 5, 7]);
+        let found = found("a();\n// why\nb();\n}\nc();\nreached();\nd();\n", &[1, 3, 5, 7]);
         let told: Vec<_> = found.iter().map(|s| (s.first, s.last, s.lines, &*s.code)).collect();
         assert_eq!(told, [(1, 5, 3, "a();"), (7, 7, 1, "d();")]);
+    }
+
+    #[test]
+    fn a_stretch_is_named_by_the_line_above_that_decides() {
+        let code = "let Some(a) = b()\nelse {\n    // why\n    return;\n};\n";
+        assert_eq!(found(code, &[4])[0].under, "let Some(a) = b()");
+        assert_eq!(found("a();\n", &[1])[0].under, "");
+    }
+
+    #[test]
+    fn a_line_that_nobody_explains_fails_and_so_does_an_explanation_of_none() {
+        let missed = found("let Some(a) = b() else {\n    return;\n};\n", &[2]);
+        let list = "[[line]]\nfile = \"x.rs\"\nunder = \"let Some(a) = b() else {\"\n\
+                    code = \"return;\"\nwhy = \"b() is never nothing\"\n";
+        let list = explained::parse(list).expect("a list");
+        assert!(judge(&missed, &list).is_ok() && judge(&[], &[]).is_ok());
+        assert_eq!(judge(&missed, &[]).expect_err("unexplained").code, 1);
+        assert_eq!(judge(&[], &list).expect_err("stale").code, 1);
     }
 }
