@@ -26,7 +26,7 @@ fn a_later_manifest_is_adopted_by_an_entry_and_the_older_one_starts_nothing_any_
         manifest.policy.row -= 1;
     });
     small.begin();
-    // Nobody takes the new policy from its own file: that would be six nodes' word against one's.
+    // Nobody takes the new policy from its own file: the records of before must keep theirs.
     assert_eq!(small.stand(), vec![(1, None); 7]);
     assert!(small.vaults.iter().all(|vault| row(vault) == before));
     small.run(3_000);

@@ -50,8 +50,9 @@ fn a_state_that_fits_no_frame_is_told_of_and_the_fleet_goes_on_without_the_new_p
         let large = |e: &ReplicaEvent| matches!(e, ReplicaEvent::SnapshotTooLarge { bytes } if *bytes > 8 << 20);
         sim.see(leader).events.iter().filter(|e| large(e)).count()
     };
-    // Once when it is given, and each time that it should have left.
-    sim.until("it is told", 10_000, |sim| told(sim) > 1);
+    sim.until("it is told when it is given", 10_000, |sim| told(sim) == 1);
+    // Long before it is given for the second time.
+    sim.until("it is told when it should have left", 1_000, |sim| told(sim) == 2);
     assert_eq!(sim.role(n), Some(Role::Learner));
     sim.commit_one();
     sim.padding = 0;
