@@ -48,9 +48,10 @@ pub(crate) fn target(root: &Path) -> PathBuf {
     process::target_dir(root).join("llvm-cov-target")
 }
 
-/// Forgets what ran before.
+/// Forgets what ran before, and what was built of this tree then: a report reads every program that
+/// it finds, and one of yesterday's tells of yesterday's lines. The dependencies stay built.
 pub(crate) fn forget(root: &Path) -> Result<(), String> {
-    process::run(root, &process::cargo(), &["llvm-cov", "clean", "--profraw-only"])
+    process::run(root, &process::cargo(), &["llvm-cov", "clean", "--workspace"])
 }
 
 /// All packages are chosen each time, so that features resolve alike and one build serves all.
