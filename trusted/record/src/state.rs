@@ -79,6 +79,12 @@ impl State {
         }
     }
 
+    /// A state before any policy was agreed on. Epochs begin at 1, and the entry that adopts one comes
+    /// before all requests: what a restarted node reads from its log alone had the policies of then.
+    pub fn before_all_epochs() -> Self {
+        Self::new(0, Policy::standard(), Limits::default())
+    }
+
     /// Agreed vault time: it never goes back.
     pub const fn now_ms(&self) -> u64 {
         self.now_ms

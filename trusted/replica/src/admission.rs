@@ -75,10 +75,7 @@ impl Replica {
         }
         match self.joiners.insert(from.node(), from) {
             Some(known) if known == from => return,
-            Some(older) => {
-                self.superseded.insert(older.as_u64());
-                self.superseded_order.push_back(older.as_u64());
-            }
+            Some(older) => self.supersede(older.as_u64()),
             None => {}
         }
         self.out.events.push(ReplicaEvent::JoinRequested { id: from });

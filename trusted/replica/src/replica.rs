@@ -394,9 +394,13 @@ impl Replica {
     /// Remembers processes that lost their seat.
     pub(crate) fn remember_superseded(&mut self, before: &Seats, after: &Seats) {
         for id in before.ids().filter(|id| after.ids().all(|a| a != *id)) {
-            if self.superseded.insert(id) {
-                self.superseded_order.push_back(id);
-            }
+            self.supersede(id);
+        }
+    }
+
+    pub(crate) fn supersede(&mut self, id: u64) {
+        if self.superseded.insert(id) {
+            self.superseded_order.push_back(id);
         }
         while self.superseded_order.len() > SUPERSEDED_KEPT {
             if let Some(id) = self.superseded_order.pop_front() {

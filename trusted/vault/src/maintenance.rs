@@ -74,7 +74,8 @@ impl<H: Hardware> Vault<H> {
         Some(median.max(self.state.now_ms()))
     }
 
-    /// Whether the state has counted what was lost before this era: no attempt is taken before.
+    /// Whether the state has counted what was lost before this era, and has a policy: no attempt is taken
+    /// before.
     ///
     /// A vault whose host gave it a manifest older than the fleet's serves nobody: that manifest's
     /// gateways may have been revoked.
@@ -83,7 +84,9 @@ impl<H: Hardware> Vault<H> {
             replica.era() == self.state.era()
                 || cfg!(feature = "danger_mutant_serve_before_the_era")
         };
-        self.replica.as_ref().is_some_and(begun) && self.manifest.epoch >= self.state.policy_epoch()
+        // Epochs begin at 1: a state that has none yet has a policy that nobody agreed on.
+        let adopted = 1..=self.manifest.epoch;
+        self.replica.as_ref().is_some_and(begun) && adopted.contains(&self.state.policy_epoch())
     }
 
     fn give_up_waiting(&mut self, now_ms: u64) {

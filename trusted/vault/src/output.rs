@@ -119,11 +119,16 @@ impl<H: Hardware> Vault<H> {
         if let Some(install) = output.install {
             self.install(install);
         }
+        // Nothing is applied behind an entry that could not be, and nothing is answered.
         for applied in output.applied {
-            self.apply(applied);
+            if self.halted.is_none() {
+                self.apply(applied);
+            }
         }
         for committed in output.released {
-            self.release(committed);
+            if self.halted.is_none() {
+                self.release(committed);
+            }
         }
         if output.snapshot_wanted {
             self.provide_snapshot();
@@ -156,8 +161,7 @@ impl<H: Hardware> Vault<H> {
         self.applied = install.index;
         self.compacted_index = install.index;
         if install.state.is_empty() {
-            let policy = self.manifest.policy.clone();
-            self.state = State::new(self.manifest.epoch, policy, Limits::default());
+            self.state = State::before_all_epochs();
             self.history.restore(install.index, [0; 32]);
             return;
         }

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use strongroom_hardware::Hardware;
 use strongroom_link::Links;
 use strongroom_manifest::{Fleet, Manifest, Verified};
-use strongroom_record::{Limits, State};
+use strongroom_record::State;
 use strongroom_replica::{Event, Replica, ReplicaId};
 use strongroom_wire::{
     codec::Blob,
@@ -87,8 +87,7 @@ impl<H: Hardware> Vault<H> {
         let mut rng = ChaCha20Rng::from_seed(*hardware.seed()?);
         let incarnation = crate::boot::new_incarnation(setup.node, &mut rng)?;
         let links = crate::boot::links(&setup, &fleet, incarnation, &link_secret, &mut rng)?;
-        let state =
-            State::new(setup.manifest.epoch, setup.manifest.policy.clone(), Limits::default());
+        let state = State::before_all_epochs();
         Ok(Self {
             node: setup.node,
             incarnation,
