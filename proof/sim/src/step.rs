@@ -34,9 +34,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether an entry is shown. Deeds and broken promises are everybody's.
+    /// Whether an entry is shown. Broken promises are everybody's, and so are deeds, unless they were done
+    /// to a single frame.
     pub fn shows(&self, entry: &Entry) -> bool {
-        let common = matches!(entry.kind, Kind::Deed | Kind::Broken) && self.kinds.is_empty();
+        let common = matches!(entry.kind, Kind::Deed | Kind::Broken)
+            && self.kinds.is_empty()
+            && !story::is_of_a_frame(entry);
         let alone = self.nodes.is_empty() && self.users.is_empty();
         let node = entry.node.is_some_and(|node| self.nodes.contains(&node));
         let user = entry.user.is_some_and(|user| self.users.contains(&user));

@@ -88,7 +88,7 @@ fn is_told(entry: &Entry) -> bool {
 }
 
 /// Whether the adversary did this to a single frame, which it does all the time.
-fn is_of_a_frame(entry: &Entry) -> bool {
+pub(crate) fn is_of_a_frame(entry: &Entry) -> bool {
     let act = entry.text.split(':').next().unwrap_or_default();
     entry.kind == Kind::Deed && Act::ON_FRAMES.iter().any(|on_frame| on_frame.name() == act)
 }
