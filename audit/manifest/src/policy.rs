@@ -118,6 +118,14 @@ impl Policy {
         strict.grants_window_ms = self.grants_window_ms.max(later.grants_window_ms);
         strict.last_attempt_ms = self.last_attempt_ms.max(later.last_attempt_ms);
         strict.replace_ms = self.replace_ms.max(later.replace_ms);
+        strict.fresh_ms = self.fresh_ms.min(later.fresh_ms);
+        strict.open_ms = self.open_ms.min(later.open_ms);
+        strict.pending_ms = self.pending_ms.min(later.pending_ms);
+        strict.compact_ms = self.compact_ms.min(later.compact_ms);
+        strict.lock_ceiling = self.lock_ceiling.min(later.lock_ceiling);
+        strict.lock_ceiling_per_mille =
+            self.lock_ceiling_per_mille.min(later.lock_ceiling_per_mille);
+        strict.lock_window_ms = self.lock_window_ms.max(later.lock_window_ms);
         let steps = self.waits_ms.len().max(later.waits_ms.len());
         strict.waits_ms = (3..=u8::MAX)
             .take(steps)

@@ -127,6 +127,7 @@ impl Machine {
         assert_eq!(restarted.to_bytes(), self.state.to_bytes(), "another state");
         assert_eq!(restarted.held(), self.state.held(), "other held attempts");
         assert_eq!(restarted.records(), self.state.records(), "other records");
+        assert!(self.state.deadlines() <= restarted.deadlines(), "deadlines of nothing");
         // Without authority a record that is there is replaced later, whatever the receipt says.
         let by_owner = matches!(
             &entry.command,

@@ -27,6 +27,7 @@ pub use effect::{Effect, LoginInputs};
 pub use entry::{Authorised, Command, ENTRY_LEN, Entry, Spending};
 pub use salt::Salt;
 pub use slot::{
-    Attempt, AttemptState, Device, PastAttempt, Pending, Record, Replacement, SlotState, Success,
+    Attempt, AttemptState, Device, PastAttempt, Pending, Record, Replacement, SLOT_LEN_MAX,
+    SlotState, Success,
 };
 pub use state::{Limits, State};

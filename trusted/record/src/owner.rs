@@ -46,7 +46,6 @@ impl State {
         match verb {
             Verb::Destroy => {
                 state.destroy(cx.index, false);
-                self.held.remove(&slot);
                 self.records = self.records.saturating_sub(1);
                 Effect::Plain(Outcome::Destroyed { generation: live })
             }

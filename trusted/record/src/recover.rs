@@ -4,9 +4,8 @@ use crate::{
     effect::{Effect, LoginInputs},
     entry::Command,
     salt::Salt,
-    slot::{Attempt, AttemptState, PastAttempt, Record, SlotState, Success},
+    slot::{Attempt, AttemptState, PAST_KEPT, PastAttempt, Record, SlotState, Success},
     state::{Context, State, is_open},
-    timers::Due,
 };
 use core::hint::black_box;
 use strongroom_manifest::Policy;
@@ -65,7 +64,7 @@ impl State {
         }
         // An open last attempt is not closed by another: the row has no attempt left to give. (Where
         // a later policy made the row shorter than what was charged, one last attempt is left.)
-        if self.held.contains(&slot) {
+        if state.held_attempt().is_some() {
             let until = state.attempt.as_ref().map_or(expires_ms, |a| a.expires_ms);
             return wait(WaitReason::Row, budget, until);
         }
@@ -109,11 +108,6 @@ impl State {
             last,
         };
         let effect = challenge(record, &attempt, state.counters.view(policy, cx.now_ms));
-        if last && !cfg!(feature = "danger_mutant_last_is_not_held") {
-            // Held for this attempt alone: failed or expired, the record is erased.
-            self.held.insert(slot);
-            self.timers.set(attempt.expires_ms.saturating_add(1), slot, Due::Attempt);
-        }
         #[cfg(feature = "danger_mutant_refund_unfinished")]
         if state.attempt.as_ref().is_some_and(|open| is_open(open, cx.now_ms)) {
             state.counters.refund();
@@ -126,6 +120,10 @@ impl State {
         }
         if let Some(Attempt { ke1, expires_ms, .. }) = state.attempt.replace(attempt) {
             state.past.push(PastAttempt { ke1, expires_ms });
+        }
+        // Who knows a password succeeds as often as they like, and each time leaves one behind.
+        while state.past.len() > PAST_KEPT {
+            state.past.remove(0);
         }
         effect
     }
@@ -180,16 +178,16 @@ impl State {
         if proved.is_none() {
             return self.fail(cx, slot, &policy, closed);
         }
-        self.held.remove(&slot);
         self.slots.insert(slot, succeeded);
         released
     }
 
     fn fail(&mut self, cx: &Context, slot: Slot, policy: &Policy, closed: Attempt) -> Effect {
+        let mut spent = false;
         if let Some(state) = self.slots.get_mut(&slot) {
+            spent = state.held_attempt().is_some();
             state.attempt = Some(closed);
         }
-        let spent = self.held.contains(&slot);
         if spent {
             self.lock(slot, cx.index);
         }
@@ -222,15 +220,26 @@ impl State {
         self.slots.get(&slot).map(|state| (state, self.policy_of(state)))
     }
 
+    fn named(&self, slot: &Slot, attempt: u64, ke1: &[u8; 32]) -> Option<(&Record, &Attempt)> {
+        let state = self.slots.get(slot)?;
+        let record = state.record.as_ref()?;
+        let named = |a: &&Attempt| {
+            cfg!(feature = "danger_mutant_finish_names_any")
+                || (a.number == attempt && a.ke1.0 == *ke1 && a.generation == record.generation)
+        };
+        Some((record, state.attempt.as_ref().filter(named)?))
+    }
+
+    /// Whether a finish cannot be judged here, although it names an attempt: the record's salt is not
+    /// in this vault. That is no wrong password.
+    pub fn lacks_salt(&self, slot: &Slot, attempt: u64, ke1: &[u8; 32]) -> bool {
+        self.named(slot, attempt, ke1).is_some_and(|(record, _)| record.salt.is_none())
+    }
+
     /// What the proposing node needs to check a finish: the attempt that it names, if it may still
     /// be answered.
     pub fn login_of(&self, slot: &Slot, attempt: u64, ke1: &[u8; 32]) -> Option<LoginInputs> {
-        let state = self.slots.get(slot)?;
-        let record = state.record.as_ref()?;
-        let named = state.attempt.as_ref().filter(|a| {
-            cfg!(feature = "danger_mutant_finish_names_any")
-                || (a.number == attempt && a.ke1.0 == *ke1 && a.generation == record.generation)
-        })?;
+        let (record, named) = self.named(slot, attempt, ke1)?;
         Some(LoginInputs {
             generation: record.generation,
             keyset: record.keyset,

@@ -6,7 +6,6 @@ use crate::{
     salt::Salt,
     slot::{Device, Pending, Record, Replacement, SlotState},
     state::{Context, State, refused},
-    timers::Due,
 };
 use strongroom_wire::{
     Fixed, Slot, caps,
@@ -42,11 +41,7 @@ impl State {
             }
             let expires_ms = cx.now_ms.saturating_add(cx.policy.pending_ms);
             let generation = state.generation.saturating_add(1);
-            if let Some(void) = &state.pending {
-                self.timers.clear(void.expires_ms.saturating_add(1), slot, Due::Pending);
-            }
             state.pending = Some(Pending { entry, request, generation, keyset, expires_ms, salt });
-            self.timers.set(expires_ms.saturating_add(1), slot, Due::Pending);
         }
         let mut pending = self.slots.get(&slot).and_then(|state| state.pending.clone());
         if cfg!(feature = "danger_mutant_record_salt_for_registration") {
@@ -170,7 +165,6 @@ impl State {
         state.pending = None;
         // The owner has spoken: nobody's delayed replacement stands.
         state.replacement = None;
-        self.held.remove(&slot);
         state.record = Some(Record {
             generation: registration.generation,
             registered_ms: cx.now_ms,
@@ -211,10 +205,6 @@ impl State {
         let Some(state) = self.slots.get_mut(&slot) else {
             return refused(Refusal::EntryUnknown, 0);
         };
-        self.timers.clear(pending.expires_ms.saturating_add(1), slot, Due::Pending);
-        if let Some(former) = &state.replacement {
-            self.timers.clear(former.effective_ms, slot, Due::Replacement);
-        }
         state.pending = None;
         state.replacement = Some(Replacement {
             registration: registration.clone(),
@@ -223,7 +213,6 @@ impl State {
             salt: pending.salt,
         });
         let budget = state.counters.view(&policy, cx.now_ms);
-        self.timers.set(effective_ms, slot, Due::Replacement);
         Effect::Registered(Receipt {
             generation: registration.generation,
             destroyed: None,
@@ -243,7 +232,7 @@ impl State {
         if state.replacement.as_ref().is_none_or(|r| r.effective_ms > now_ms) {
             return;
         }
-        if self.held.contains(&slot) {
+        if state.held_attempt().is_some() {
             // The row's last attempt is open. It settles first, and then this is asked again.
             return;
         }
@@ -265,9 +254,7 @@ impl State {
         state.generation = generation;
         state.locked = false;
         // What was offered meanwhile is of a generation that is taken now.
-        if let Some(void) = state.pending.take() {
-            self.timers.clear(void.expires_ms.saturating_add(1), slot, Due::Pending);
-        }
+        state.pending = None;
         state.record = Some(Record {
             generation,
             registered_ms: now_ms,

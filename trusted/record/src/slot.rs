@@ -1,6 +1,10 @@
 //! What one slot holds.
 
-use crate::{budget::Counters, salt::Salt};
+use crate::{
+    budget::Counters,
+    salt::Salt,
+    timers::{Deadlines, Due},
+};
 use minicbor::{Decode, Encode};
 use strongroom_wire::{Fixed, caps, request::Registration};
 
@@ -60,6 +64,10 @@ pub struct Record {
 
 /// Removed device keys that a record remembers.
 const RETIRED_MAX: usize = 8;
+/// Attempts of which a copy may come late are remembered, the newest of them.
+pub(crate) const PAST_KEPT: usize = 8;
+/// The fullest slot's length, encoded.
+pub const SLOT_LEN_MAX: usize = 2_496;
 
 impl Record {
     /// A device as it stands, or stood, in this record: its counter never goes back, since what it
@@ -259,13 +267,22 @@ impl SlotState {
             && self.destroyed.is_none()
     }
 
-    /// The attempt that decides whether the record lives: the row's last one, until it is settled. An attempt at an earlier
-    /// record decides nothing, since its owner has registered again.
+    /// The attempt that decides whether the record lives: the row's last one, until it is settled. An
+    /// attempt at an earlier record decides nothing, since its owner has registered again.
     pub(crate) fn held_attempt(&self) -> Option<&Attempt> {
         let mutant = cfg!(feature = "danger_mutant_held_after_replacement");
+        let none = cfg!(feature = "danger_mutant_last_is_not_held");
         let live = self.record.as_ref()?.generation;
-        let held = |a: &&Attempt| a.last && a.state == AttemptState::Open;
+        let held = |a: &&Attempt| a.last && a.state == AttemptState::Open && !none;
         self.attempt.as_ref().filter(held).filter(|a| a.generation == live || mutant)
+    }
+
+    /// What must happen to this slot even if nobody asks, and when.
+    pub(crate) fn deadlines(&self) -> Deadlines {
+        let pending = self.pending.as_ref().map(|p| (p.expires_ms.saturating_add(1), Due::Pending));
+        let held = self.held_attempt().map(|a| (a.expires_ms.saturating_add(1), Due::Attempt));
+        let replacement = self.replacement.as_ref().map(|r| (r.effective_ms, Due::Replacement));
+        [pending, held, replacement]
     }
 
     /// Drops the record with its salt, and every state that leant on it.
@@ -280,3 +297,6 @@ impl SlotState {
         Some(generation)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@ use crate::{
     salt::Salt,
     slot::SlotState,
     state::{Limits, State},
-    timers::Due,
 };
 use minicbor::{Decode, Encode};
 use strongroom_manifest::Policy;
@@ -116,21 +115,13 @@ impl State {
     /// What is derived from the slots: counts, held attempts, deadlines.
     fn rebuild(&mut self) {
         self.records = self.slots.values().filter(|state| state.record.is_some()).count();
-        let mut held = Vec::new();
         for (slot, state) in &self.slots {
-            if let Some(pending) = &state.pending {
-                self.timers.set(pending.expires_ms.saturating_add(1), *slot, Due::Pending);
+            for (at_ms, due) in state.deadlines().into_iter().flatten() {
+                self.timers.set(at_ms, *slot, due);
             }
-            if let Some(replacement) = &state.replacement {
-                self.timers.set(replacement.effective_ms, *slot, Due::Replacement);
+            if state.held_attempt().is_some() {
+                self.held.insert(*slot);
             }
-            if let Some(attempt) = state.held_attempt() {
-                held.push((*slot, attempt.expires_ms));
-            }
-        }
-        for (slot, expires_ms) in held {
-            self.held.insert(slot);
-            self.timers.set(expires_ms.saturating_add(1), slot, Due::Attempt);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     entry::{Command, Entry, Spending},
     salt::Salt,
     slot::{Attempt, AttemptState, SlotState},
-    timers::Timers,
+    timers::{Deadlines, Due, Timers},
 };
 use core::hint::black_box;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,9 +26,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // A snapshot is one message of at most 60 MiB, and a slot that somebody fills on purpose
-        // takes two kilobytes, its salts and padding included: the fleet says that it is full before
-        // a snapshot could fail.
-        Self { slots: 28_000 }
+        // takes two and a half kilobytes with its salts: the fleet says that it is full before a
+        // snapshot could fail.
+        Self { slots: 19_000 }
     }
 }
 
@@ -179,7 +179,8 @@ impl State {
             let policy = self.policy_of(state);
             (state.counters.view(&policy, cx.now_ms), state.clone())
         }));
-        match &entry.command {
+        let before = self.deadlines_of(&slot);
+        let effect = match &entry.command {
             Command::RegisterStart { request, entry, salt: digest, keyset } => {
                 let fresh = salt.map(Salt::new).filter(|salt| salt.digest() == digest.0);
                 self.register_start(&cx, slot, *request, *entry, fresh, *keyset)
@@ -201,6 +202,23 @@ impl State {
                 self.erased_through = self.erased_through.max(*through);
                 Effect::None
             }
+        };
+        self.follow(slot, &before);
+        effect
+    }
+
+    fn deadlines_of(&self, slot: &Slot) -> Deadlines {
+        self.slots.get(slot).map_or([None; 3], SlotState::deadlines)
+    }
+
+    /// What is derived from a slot follows it: a node that reads a snapshot derives the same.
+    fn follow(&mut self, slot: Slot, before: &Deadlines) {
+        let after = self.deadlines_of(&slot);
+        self.timers.follow(slot, before, &after, self.now_ms);
+        if after.iter().flatten().any(|(_, due)| *due == Due::Attempt) {
+            self.held.insert(slot);
+        } else {
+            self.held.remove(&slot);
         }
     }
 
@@ -255,16 +273,20 @@ impl State {
     /// every record of a fleet.
     pub(crate) fn lock_ceiling(&mut self, policy: &Policy) -> Result<(), u64> {
         let now = self.now_ms;
-        self.locks_ms.retain(|at| now.saturating_sub(*at) < policy.lock_window_ms);
+        // The list is the fleet's, and an older policy's window may be shorter than a newer one's.
+        let longest = self.policies.values().map(|policy| policy.lock_window_ms).max();
+        self.locks_ms.retain(|at| now.saturating_sub(*at) < longest.unwrap_or(u64::MAX));
+        let inside = |at: &&u64| now.saturating_sub(**at) < policy.lock_window_ms;
         let share = (self.records as u64)
             .saturating_mul(policy.lock_ceiling_per_mille)
             .checked_div(1_000)
             .unwrap_or(0);
-        let under_way = self.locks_ms.len().saturating_add(self.held.len()) as u64;
+        let locked = self.locks_ms.iter().filter(inside).count();
+        let under_way = locked.saturating_add(self.held.len()) as u64;
         if under_way < policy.lock_ceiling.max(share) {
             return Ok(());
         }
-        let oldest = self.locks_ms.first().copied();
+        let oldest = self.locks_ms.iter().find(inside).copied();
         let freed = oldest.map(|at| at.saturating_add(policy.lock_window_ms));
         Err(freed.unwrap_or_else(|| now.saturating_add(policy.open_ms)))
     }
@@ -277,26 +299,25 @@ impl State {
     }
 
     fn settle(&mut self, slot: Slot, index: u64) {
-        let now_ms = self.now_ms;
+        let (now_ms, before) = (self.now_ms, self.deadlines_of(&slot));
         let Some(state) = self.slots.get_mut(&slot) else {
             return;
         };
         if state.pending.as_ref().is_some_and(|pending| now_ms > pending.expires_ms) {
             state.pending = None;
         }
-        let attempt = state.attempt.as_ref();
-        if self.held.contains(&slot) && attempt.is_some_and(|a| !is_open(a, now_ms)) {
+        if state.held_attempt().is_some_and(|a| !is_open(a, now_ms)) {
             self.lock(slot, index);
         }
         self.take_due_replacement(slot, index);
         if self.slots.get(&slot).is_some_and(SlotState::is_empty) {
             self.slots.remove(&slot);
         }
+        self.follow(slot, &before);
     }
 
     /// The last attempt brought nothing: the record is erased, for good.
     pub(crate) fn lock(&mut self, slot: Slot, index: u64) {
-        self.held.remove(&slot);
         if let Some(state) = self.slots.get_mut(&slot)
             && state.destroy(index, true).is_some()
         {

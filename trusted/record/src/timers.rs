@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use strongroom_wire::Slot;
 
-/// What is due. Two deadlines of one slot may fall on one millisecond, and each is cleared alone:
-/// otherwise a registration that begins takes away the deadline of the attempt that began with it.
+/// What is due. Two deadlines of one slot may fall on one millisecond, and each is cleared alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
     /// A pending registration expires.
@@ -15,25 +14,33 @@ pub(crate) enum Due {
     Replacement,
 }
 
-impl Due {
-    const fn named(self) -> Self {
-        if cfg!(feature = "danger_mutant_deadlines_mixed_up") { Self::Pending } else { self }
-    }
-}
+/// What one slot waits for.
+pub(crate) type Deadlines = [Option<(u64, Due)>; 3];
 
-/// Slots by their next deadline. It is rebuilt from the slots and never encoded.
+/// Slots by their next deadline. It follows the slots and is never encoded.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Timers(BTreeSet<(u64, Slot, Due)>);
 
 impl Timers {
     pub(crate) fn set(&mut self, at_ms: u64, slot: Slot, due: Due) {
-        self.0.insert((at_ms, slot, due.named()));
+        self.0.insert((at_ms, slot, due));
     }
 
-    /// Drops a deadline that stands for nothing any more: otherwise one ticket holder piles up
-    /// deadlines of one slot, on every node, until memory is gone.
-    pub(crate) fn clear(&mut self, at_ms: u64, slot: Slot, due: Due) {
-        self.0.remove(&(at_ms, slot, due.named()));
+    /// Drops the deadlines of a slot that stand for nothing any more, and keeps those to come: otherwise
+    /// one ticket holder piles up deadlines, on every node, until memory is gone.
+    pub(crate) fn follow(
+        &mut self,
+        slot: Slot,
+        before: &Deadlines,
+        after: &Deadlines,
+        now_ms: u64,
+    ) {
+        for (at_ms, due) in before.iter().flatten().filter(|due| !after.contains(&Some(**due))) {
+            self.0.remove(&(*at_ms, slot, *due));
+        }
+        for (at_ms, due) in after.iter().flatten().filter(|(at_ms, _)| *at_ms > now_ms) {
+            self.set(*at_ms, slot, *due);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -71,6 +71,9 @@ fn a_record_whose_salt_is_gone_answers_like_one_that_is_not_there() {
     let Effect::StandIn { budget, .. } = w.attempt(slot, 1) else { panic!("answered") };
     assert_eq!(budget.row_left, 9, "charged like everywhere else");
     assert_eq!(w.state.login_of(&slot, 1, &[1; 32]), None);
+    // Which is no reason to call a finish wrong.
+    assert!(w.state.lacks_salt(&slot, 1, &[1; 32]));
+    assert!(!w.state.lacks_salt(&slot, 1, &[2; 32]) && !w.state.lacks_salt(&slot, 2, &[1; 32]));
     assert_eq!(failure(w.close(slot, 1, 1, true)), Failure::Closed);
 }
 

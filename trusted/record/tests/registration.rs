@@ -257,38 +257,6 @@ fn a_snapshot_holds_everything_and_its_salts_travel_apart() {
 }
 
 #[test]
-fn a_full_fleet_fits_into_one_message_between_vaults() {
-    // A slot whose owner, or whoever has tickets for it, filled everything that can be filled.
-    let (mut w, slot) = (World::new(), World::slot("alice"));
-    w.register(slot, 1);
-    for (n, row) in (1..=4).enumerate() {
-        let (from, success) = (row * 20, row * 20 + 19);
-        for ke1 in from..from + 9 {
-            w.fail(slot, ke1);
-        }
-        w.wait(slot);
-        w.now += 8 * DAY;
-        let attempt = number(&w.attempt(slot, success));
-        assert!(matches!(w.close(slot, attempt, success, true), Effect::Release { .. }));
-        w.owner(slot, Verb::EnrollDevice, 1, 1, n as u64 + 1);
-    }
-    w.register_start(slot, 200);
-    let started = w.register_start(slot, 201);
-    let taken = World::registration(&started, 66);
-    w.finish(slot, &taken, Authorised::Nobody {});
-    w.register_start(slot, 202);
-    let state = w.state.slot(&slot).expect("slot");
-    assert!(state.replacement.is_some() && state.pending.is_some() && state.record.is_some());
-    let none = State::new(1, strongroom_manifest::Policy::standard(), Limits::default());
-    let bytes = w.state.to_bytes().len() - none.to_bytes().len() + w.state.salts_to_bytes().len();
-    let slots = 28_000;
-    let all = bytes * slots;
-    // Two megabytes are for padding and what is around a snapshot.
-    assert!(all < 58 << 20, "{slots} slots of {bytes} bytes are {all}");
-    assert!(bytes > 1_000, "{bytes} bytes are not the most that a slot can take");
-}
-
-#[test]
 fn a_full_fleet_refuses_new_slots_only() {
     let mut w = World::new();
     w.limits = Limits { slots: 1 };

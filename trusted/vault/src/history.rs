@@ -2,12 +2,12 @@
 
 use core::hint::black_box;
 use std::collections::{BTreeMap, BTreeSet};
-use strongroom_record::{Entry, State};
+use strongroom_record::{Entry, SLOT_LEN_MAX, State};
 use strongroom_wire::{codec, digest::Framed, digest::sha256};
 
 const LABEL: &str = "strongroom/state/v1";
 /// Blocks of SHA-256 that the fullest slot takes.
-const SLOT_BLOCKS: usize = 33;
+const SLOT_BLOCKS: usize = SLOT_LEN_MAX.saturating_add(9).div_ceil(64);
 /// Positions that are kept for comparison.
 const KEPT: usize = 4_096;
 
@@ -69,6 +69,11 @@ impl History {
         self.differing.len() >= majority
     }
 
+    /// A node's former process says nothing of its new one, which reads what the fleet gives it.
+    pub(crate) fn forget(&mut self, node: u8) {
+        self.differing.remove(&node);
+    }
+
     /// Nodes that differ.
     pub(crate) fn differing(&self) -> usize {
         self.differing.len()
@@ -89,6 +94,9 @@ mod tests {
             assert!(!history.compare(node, 8, &[3; 32], 4), "an unknown position tells nothing");
         }
         assert!(history.compare(5, 7, &[2; 32], 4));
+        // One of them has a new process, which has what the fleet gave it.
+        history.forget(2);
+        assert_eq!(history.differing(), 3);
     }
 
     #[test]

@@ -266,6 +266,9 @@ impl<H: Hardware> Vault<H> {
             return Ok(self.refuse(Refusal::BadMessage));
         }
         let inputs = self.state.login_of(slot, attempt, &digest);
+        if self.state.lacks_salt(slot, attempt, &digest) {
+            return Err(RelayRefusal::Busy);
+        }
         let login = self.keys.login(&self.hardware, slot, inputs.as_ref(), ke1, &digest);
         // Only an OPAQUE verdict may enter the log: hardware that does not answer is no wrong password,
         // and on a row's last attempt it would destroy the record of an owner who typed the right one.

@@ -33,6 +33,7 @@ impl<H: Hardware> Vault<H> {
                     self.event(format!("link up: node {node}, incarnation {replica:x}"));
                     // What its former process said it had forgotten says nothing of this one.
                     self.erased.remove(&node);
+                    self.history.forget(node);
                 }
                 LinkEvent::Message { from, bytes } => self.on_peer_message(now_ms, from, &bytes),
                 LinkEvent::Halt(_) => {
@@ -130,7 +131,7 @@ impl<H: Hardware> Vault<H> {
                 self.release(committed);
             }
         }
-        if output.snapshot_wanted {
+        if output.snapshot_wanted && self.halted.is_none() {
             self.provide_snapshot();
         }
         if let Some(halt) = output.halted {

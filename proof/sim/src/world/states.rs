@@ -22,7 +22,7 @@ impl World {
             return;
         }
         let mut hasher = DefaultHasher::new();
-        (state.to_bytes(), state.held(), state.records()).hash(&mut hasher);
+        (state.to_bytes(), state.salts_to_bytes(), state.held(), state.records()).hash(&mut hasher);
         let over = self.users.iter().position(|user| is_over(state, user).unwrap_or(false));
         self.nodes[place].applied = applied;
         self.oracle.inv1_settled(over);

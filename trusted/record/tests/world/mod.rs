@@ -61,6 +61,8 @@ impl World {
         assert_eq!(restarted.to_bytes(), self.state.to_bytes());
         assert_eq!(restarted.held(), self.state.held());
         assert_eq!(restarted.records(), self.state.records());
+        // (A deadline that has passed while another was waited for is one that a restart asks once more.)
+        assert!(self.state.deadlines() <= restarted.deadlines());
         effect
     }
 
