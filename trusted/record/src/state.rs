@@ -214,7 +214,7 @@ impl State {
     /// What is derived from a slot follows it: a node that reads a snapshot derives the same.
     fn follow(&mut self, slot: Slot, before: &Deadlines) {
         let after = self.deadlines_of(&slot);
-        self.timers.follow(slot, before, &after, self.now_ms);
+        self.timers.follow(slot, before, &after);
         if after.iter().flatten().any(|(_, due)| *due == Due::Attempt) {
             self.held.insert(slot);
         } else {

@@ -26,19 +26,13 @@ impl Timers {
         self.0.insert((at_ms, slot, due));
     }
 
-    /// Drops the deadlines of a slot that stand for nothing any more, and keeps those to come: otherwise
-    /// one ticket holder piles up deadlines, on every node, until memory is gone.
-    pub(crate) fn follow(
-        &mut self,
-        slot: Slot,
-        before: &Deadlines,
-        after: &Deadlines,
-        now_ms: u64,
-    ) {
+    /// Drops the deadlines of a slot that stand for nothing any more, and sets those that are new:
+    /// otherwise one ticket holder piles up deadlines, on every node, until memory is gone.
+    pub(crate) fn follow(&mut self, slot: Slot, before: &Deadlines, after: &Deadlines) {
         for (at_ms, due) in before.iter().flatten().filter(|due| !after.contains(&Some(**due))) {
             self.0.remove(&(*at_ms, slot, *due));
         }
-        for (at_ms, due) in after.iter().flatten().filter(|(at_ms, _)| *at_ms > now_ms) {
+        for (at_ms, due) in after.iter().flatten().filter(|due| !before.contains(&Some(**due))) {
             self.set(*at_ms, slot, *due);
         }
     }

@@ -4,7 +4,8 @@
 
 mod world;
 
-use strongroom_record::{Authorised, Command, Effect};
+use strongroom_manifest::Policy;
+use strongroom_record::{Authorised, Command, Effect, State};
 use strongroom_wire::{
     Fixed, Slot,
     response::{Failure, Outcome, Refusal},
@@ -115,4 +116,15 @@ fn inv1_the_last_attempt_expires_whatever_began_in_the_same_millisecond() {
     let state = w.state.slot(&slot).expect("a slot");
     assert!(state.locked && state.record.is_none());
     assert_eq!((w.state.held(), w.state.records()), (0, 0));
+}
+
+#[test]
+fn a_replacement_that_need_not_wait_takes_effect_with_the_next_entry() {
+    let (mut w, slot) = (World::new(), World::slot("alice"));
+    let policy = Policy { replace_ms: 0, ..Policy::standard() };
+    w.state = State::new(1, policy, w.limits);
+    w.register(slot, 1);
+    assert_eq!(register(&mut w, slot, Authorised::Nobody {}), w.now);
+    w.apply(slot, Command::Tick {});
+    assert_eq!(w.state.slot(&slot).expect("a slot").generation, 2);
 }
