@@ -51,9 +51,12 @@ impl World {
         };
         let vaults = || (0..self.nodes.len()).filter(runs).filter_map(|at| self.vault(at));
         let living: BTreeSet<u64> = vaults().map(Vault::incarnation).collect();
-        let lives = |seat: &&ReplicaId| living.contains(&seat.as_u64());
-        let majority = |seats: &[ReplicaId]| seats.iter().filter(lives).count() > seats.len() / 2;
         let replicas = || vaults().filter_map(Vault::danger_replica);
+        // Whom a newer process of its node is let in for, nobody listens to any more.
+        let newer: Vec<ReplicaId> = replicas().flat_map(Replica::learners).collect();
+        let heard = |seat: &ReplicaId| newer.iter().all(|n| n.node() != seat.node() || n == seat);
+        let lives = |seat: &&ReplicaId| living.contains(&seat.as_u64()) && heard(seat);
+        let majority = |seats: &[ReplicaId]| seats.iter().filter(lives).count() > seats.len() / 2;
         let configured = || replicas().filter(|replica| !replica.voters().is_empty());
         let holds = |replica: &Replica| {
             let before = replica.outgoing();
