@@ -15,6 +15,13 @@ impl Oracle {
         self.inv8("kept", kept, story);
     }
 
+    /// INV-8: a record hangs on its own row's last attempt, and on no other record's.
+    pub fn inv8_held(&mut self, held: usize, open: usize) {
+        let story =
+            format!("{held} records hang on a last attempt, and {open} last attempts are open");
+        self.inv8("held", held == open, story);
+    }
+
     pub(super) fn inv8(&mut self, checker: &'static str, kept: bool, story: String) {
         if !kept {
             self.fail("INV-8", checker, story);

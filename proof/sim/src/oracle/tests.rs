@@ -162,6 +162,7 @@ fn checkers_of_processes_can_fail() {
         |o| o.inv5_one_voice(seat(1, 1), &[], &[seat(1, 1), seat(2, 1)]),
         |o| o.inv5_one_voice(seat(1, 1), &[seat(1, 2)], &[seat(1, 1)]),
     );
+    fails("held", |o| o.inv8_held(1, 1), |o| o.inv8_held(1, 0));
     fails("settled", |o| o.inv1_settled(None), |o| o.inv1_settled(Some(0)));
     fails("vouched-for", |o| o.inv1_vouched_for(true), |o| o.inv1_vouched_for(false));
     fails("debited", |o| o.inv1_debited(2, 2), |o| o.inv1_debited(2, 1));

@@ -23,17 +23,35 @@ impl World {
         }
         let mut hasher = DefaultHasher::new();
         (state.to_bytes(), state.salts_to_bytes(), state.held(), state.records()).hash(&mut hasher);
-        let over = self.users.iter().position(|user| is_over(state, user).unwrap_or(false));
-        self.nodes[place].applied = applied;
+        let last = |user: &User| last_attempt(state, user).unwrap_or_default();
+        let over = self.users.iter().position(|user| last(user) == Last::Over);
+        let open = self.users.iter().filter(|user| last(user) != Last::Settled).count();
         self.oracle.inv1_settled(over);
+        self.oracle.inv8_held(state.held(), open);
+        self.nodes[place].applied = applied;
         self.oracle.inv5_same_state(self.number(place), (era, applied), hasher.finish());
     }
 }
 
-/// Whether the last attempt of a user's row is open although its time is over.
-fn is_over(state: &State, user: &User) -> Option<bool> {
+/// How the last attempt of a row stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Last {
+    /// There is none that the record hangs on.
+    #[default]
+    Settled,
+    Open,
+    /// Open, although its time is over.
+    Over,
+}
+
+/// How the last attempt at a user's record stands. One at an earlier record is nobody's.
+fn last_attempt(state: &State, user: &User) -> Option<Last> {
     let slot = state.slot(user.destination.slot())?;
     let (attempt, record) = (slot.attempt.as_ref()?, slot.record.as_ref()?);
     let open = attempt.state == AttemptState::Open && attempt.generation == record.generation;
-    Some(attempt.last && open && state.now_ms() > attempt.expires_ms)
+    Some(match attempt.last && open {
+        true if state.now_ms() > attempt.expires_ms => Last::Over,
+        true => Last::Open,
+        false => Last::Settled,
+    })
 }
