@@ -177,3 +177,29 @@ fn public_key_is_x25519_of_rfc_7748() {
     let actual: String = public_key(&scalar).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(actual, expected);
 }
+
+#[test]
+fn an_answer_that_comes_when_the_peer_was_heard_begins_no_second_session() {
+    let mut pair = Pair::new(links(1, 1), links(2, 1));
+    let hello = frames(&pair.a.tick(1_000), 2);
+    let answer = frames(&pair.give_b(&hello[0]), 1);
+    let confirm = frames(&pair.give_a(&answer[0]), 2);
+    // What the first process says is held back, until it begins anew.
+    let mut again = Vec::new();
+    while again.is_empty() && pair.now_ms < 60_000 {
+        pair.now_ms += 500;
+        let sent = frames(&pair.a.tick(pair.now_ms), 2);
+        again = sent.into_iter().filter(|frame| frame[0] == HELLO).collect();
+    }
+    let late = frames(&pair.give_b(&again[0]), 1);
+    // The first session is heard after all, and then comes the answer to the second hello.
+    for frame in confirm {
+        pair.give_b(&frame);
+    }
+    assert_eq!(pair.b.process_of(1), Some(replica(1, 1)));
+    let said = pair.b.send(replica(1, 1), b"here");
+    let heard: Vec<_> = said.iter().flat_map(|frame| pair.give_a(frame)).collect();
+    assert_eq!(messages(&heard), [b"here".to_vec()]);
+    let events = pair.give_a(&late[0]);
+    assert_eq!((ups(&events), frames(&events, 2)), (vec![], Vec::<Vec<u8>>::new()));
+}
