@@ -210,6 +210,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_tightened_is_looser_than_neither_in_any_setting() {
+        let standard = Policy::standard();
+        let mut tight = standard.clone();
+        (tight.row, tight.year, tight.grants) = (9, 30, 1);
+        (tight.lock_ceiling, tight.lock_ceiling_per_mille) = (10, 0);
+        for longer in [
+            &mut tight.year_ms,
+            &mut tight.grants_window_ms,
+            &mut tight.last_attempt_ms,
+            &mut tight.replace_ms,
+            &mut tight.lock_window_ms,
+        ] {
+            *longer *= 2;
+        }
+        for shorter in
+            [&mut tight.fresh_ms, &mut tight.open_ms, &mut tight.pending_ms, &mut tight.compact_ms]
+        {
+            *shorter /= 2;
+        }
+        for strict in [standard.tightened_by(&tight), tight.tightened_by(&standard)] {
+            assert_eq!((strict.looser_than(&standard), strict.looser_than(&tight)), (None, None));
+        }
+    }
+
+    #[test]
     fn division_shortens_waits_and_keeps_counts_and_windows() {
         let (standard, short) =
             (Policy::standard(), Policy::standard().with_waits_divided_by(1_000));

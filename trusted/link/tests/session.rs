@@ -191,7 +191,7 @@ fn an_answer_that_comes_when_the_peer_was_heard_begins_no_second_session() {
         let sent = frames(&pair.a.tick(pair.now_ms), 2);
         again = sent.into_iter().filter(|frame| frame[0] == HELLO).collect();
     }
-    let late = frames(&pair.give_b(&again[0]), 1);
+    let late = frames(&pair.give_b(again.last().expect("a hello")), 1);
     // The first session is heard after all, and then comes the answer to the second hello.
     for frame in confirm {
         pair.give_b(&frame);
@@ -202,4 +202,26 @@ fn an_answer_that_comes_when_the_peer_was_heard_begins_no_second_session() {
     assert_eq!(messages(&heard), [b"here".to_vec()]);
     let events = pair.give_a(&late[0]);
     assert_eq!((ups(&events), frames(&events, 2)), (vec![], Vec::<Vec<u8>>::new()));
+}
+
+#[test]
+fn inv5_a_replaced_process_whose_memory_was_put_back_gets_no_session_by_an_answer() {
+    let mut pair = Pair::up();
+    pair.b = links(2, 2);
+    pair.run(100);
+    assert_eq!(pair.a.process_of(2), Some(replica(2, 2)));
+    // The new one is silent; its host carries the next hello to the old one, whose memory it put back.
+    let mut old = links(2, 1);
+    let mut again = Vec::new();
+    while again.is_empty() && pair.now_ms < 120_000 {
+        pair.now_ms += 500;
+        let sent = frames(&pair.a.tick(pair.now_ms), 2);
+        again = sent.into_iter().filter(|frame| frame[0] == HELLO).collect();
+    }
+    let hello = again.last().expect("a hello");
+    let answers = frames(&old.on_frame(pair.now_ms, 1, hello), 1);
+    assert_eq!(answers.iter().map(|frame| frame[0]).collect::<Vec<_>>(), [ANSWER]);
+    let events = pair.give_a(&answers[0]);
+    assert_eq!((ups(&events), frames(&events, 2)), (vec![], Vec::<Vec<u8>>::new()));
+    assert_ne!(pair.a.process_of(2), Some(replica(2, 1)));
 }
