@@ -52,10 +52,7 @@ fn inv1_ten_wrong_attempts_erase_the_record() {
 fn inv1_the_tenth_attempt_can_still_be_won() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
-    for n in 1..10 {
-        w.fail(slot, n);
-    }
-    w.wait(slot);
+    w.spend_all_but_one(slot);
     let attempt = number(&w.attempt(slot, 10));
     assert!(matches!(w.close(slot, attempt, 10, true), Effect::Release { .. }));
     w.now += DAY;
@@ -68,10 +65,7 @@ fn inv1_the_tenth_attempt_can_still_be_won() {
 fn inv1_the_tenth_attempt_that_nobody_finishes_erases_by_itself() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
-    for n in 1..10 {
-        w.fail(slot, n);
-    }
-    w.wait(slot);
+    w.spend_all_but_one(slot);
     number(&w.attempt(slot, 10));
     // Another KE1 neither closes it nor is charged.
     let other = outcome(w.attempt(slot, 11));

@@ -40,15 +40,6 @@ fn replace(w: &mut World, slot: Slot) -> u64 {
     }
 }
 
-/// Ends with the row's last attempt open.
-fn open_the_last(w: &mut World, slot: Slot) -> u64 {
-    for n in 1..10 {
-        w.fail(slot, n);
-    }
-    w.wait(slot);
-    number(&w.attempt(slot, 10))
-}
-
 #[test]
 fn a_record_whose_salt_is_gone_answers_like_one_that_is_not_there() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
@@ -81,10 +72,7 @@ fn a_record_whose_salt_is_gone_answers_like_one_that_is_not_there() {
 fn a_replacement_that_is_due_waits_until_the_last_attempt_has_settled() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
-    for n in 1..10 {
-        w.fail(slot, n);
-    }
-    w.wait(slot);
+    w.spend_all_but_one(slot);
     // Due a minute before the last attempt would close.
     let effective_ms = replace(&mut w, slot);
     w.now = effective_ms - 9 * MINUTE;
@@ -117,7 +105,7 @@ fn inv1_a_replacement_takes_a_locked_slot_only_while_a_grant_is_left() {
             }
         }
         let before = generation(&w, slot);
-        let attempt = open_the_last(&mut w, slot);
+        let attempt = w.open_the_last(slot);
         let effective_ms = replace(&mut w, slot);
         assert_eq!(failure(w.close(slot, attempt, 10, false)), Failure::Locked);
         assert_eq!(w.state.records(), 0);

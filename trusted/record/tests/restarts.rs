@@ -12,15 +12,6 @@ use strongroom_wire::{
 };
 use world::{MINUTE, World, number};
 
-/// Ends with the row's last attempt open.
-fn open_the_last(w: &mut World, slot: Slot) -> u64 {
-    for ke1 in 1..10 {
-        w.fail(slot, ke1);
-    }
-    w.wait(slot);
-    number(&w.attempt(slot, 10))
-}
-
 fn register(w: &mut World, slot: Slot, authorised: Authorised) -> u64 {
     let started = w.register_start(slot, 99);
     let registration = World::registration(&started, 1);
@@ -35,7 +26,7 @@ fn inv8_a_new_record_does_not_die_of_the_last_attempt_at_the_old_one() {
     for restarts in [false, true] {
         let (mut w, slot) = (World::new(), World::slot("alice"));
         w.register(slot, 1);
-        open_the_last(&mut w, slot);
+        w.open_the_last(slot);
         assert_eq!(w.state.held(), 1);
         let owner = Authorised::Device { device: Fixed([1; 32]), generation: 1, counter: 1 };
         register(&mut w, slot, owner);
@@ -57,10 +48,7 @@ fn inv8_a_new_record_does_not_die_of_the_last_attempt_at_the_old_one() {
 fn a_replacement_that_waited_for_the_last_attempt_waits_no_longer_than_it() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
-    for ke1 in 1..10 {
-        w.fail(slot, ke1);
-    }
-    w.wait(slot);
+    w.spend_all_but_one(slot);
     let effective_ms = register(&mut w, slot, Authorised::Nobody {});
     w.now = effective_ms - 9 * MINUTE;
     let attempt = number(&w.attempt(slot, 10));
@@ -101,10 +89,7 @@ fn an_offer_is_void_when_a_replacement_takes_its_generation() {
 fn inv1_the_last_attempt_expires_whatever_began_in_the_same_millisecond() {
     let (mut w, slot) = (World::new(), World::slot("alice"));
     w.register(slot, 1);
-    for ke1 in 1..10 {
-        w.fail(slot, ke1);
-    }
-    w.wait(slot);
+    w.spend_all_but_one(slot);
     w.register_start(slot, 50);
     number(&w.attempt(slot, 10));
     // Voids the offer, whose deadline is the attempt's.

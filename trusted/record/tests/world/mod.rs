@@ -153,6 +153,20 @@ impl World {
         self.close(slot, attempt, ke1, false)
     }
 
+    /// A record with one attempt of its row left, which may be made now.
+    pub fn spend_all_but_one(&mut self, slot: Slot) {
+        for ke1 in 1..10 {
+            self.fail(slot, ke1);
+        }
+        self.wait(slot);
+    }
+
+    /// The row's last attempt, open.
+    pub fn open_the_last(&mut self, slot: Slot) -> u64 {
+        self.spend_all_but_one(slot);
+        number(&self.attempt(slot, 10))
+    }
+
     /// Moves the clock to where the next attempt is accepted.
     pub fn wait(&mut self, slot: Slot) {
         if let Effect::Plain(Outcome::BudgetIs { budget }) = self.apply(slot, Command::Budget {}) {
