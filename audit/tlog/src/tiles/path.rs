@@ -1,0 +1,176 @@
+//! Names of tiles: `tile/<L>/<N>[.p/<W>]` and `tile/entries/<N>[.p/<W>]`.
+
+use crate::{caps::ENTRY_LEN_MAX, hash::Hash, lines, merkle::NodeReader};
+
+/// Hashes in a full tile, entries in a full bundle.
+pub const WIDTH: u16 = 256;
+
+/// One hash at level 7 spans 2^56 leaves; no 64-bit size has one at level 8.
+const LEVEL_MAX: u8 = 7;
+
+/// What a tile holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TileKind {
+    /// Entries, each behind its length.
+    Entries,
+    /// Roots of subtrees of 256^level leaves.
+    Hashes {
+        /// 0 to 7.
+        level: u8,
+    },
+}
+
+/// One file of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tile {
+    kind: TileKind,
+    index: u64,
+    width: u16,
+}
+
+impl Tile {
+    /// The tile `index` of its kind with its first `width` items.
+    ///
+    /// # Errors
+    /// [`PathError`] for a level above 7, and a width that is not 1 to 256.
+    pub fn new(kind: TileKind, index: u64, width: u16) -> Result<Self, PathError> {
+        match kind {
+            TileKind::Hashes { level } if level > LEVEL_MAX => {
+                Err(PathError::Level { got: level.to_string() })
+            }
+            _ if !(1..=WIDTH).contains(&width) => Err(PathError::Width { got: width.to_string() }),
+            _ => Ok(Self { kind, index, width }),
+        }
+    }
+
+    /// Reads a path, relative to the log's prefix.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn parse(path: &str) -> Result<Self, PathError> {
+        let malformed = || PathError::Malformed { got: path.chars().take(80).collect() };
+        let rest = path.strip_prefix("tile/").ok_or_else(malformed)?;
+        let (kind, rest) = rest.split_once('/').ok_or_else(malformed)?;
+        let kind = if kind == "entries" {
+            TileKind::Entries
+        } else {
+            let level = lines::decimal(kind).and_then(|level| u8::try_from(level).ok());
+            TileKind::Hashes { level: level.ok_or_else(malformed)? }
+        };
+        let (number, width) = match rest.split_once(".p/") {
+            Some((number, width)) => {
+                let width = lines::decimal(width).and_then(|width| u16::try_from(width).ok());
+                // A full tile has no suffix.
+                let width = width.filter(|width| *width < WIDTH);
+                (number, width.ok_or_else(malformed)?)
+            }
+            None => (rest, WIDTH),
+        };
+        let tile = Self::new(kind, parse_index(number).ok_or_else(malformed)?, width)?;
+        if tile.path() == path { Ok(tile) } else { Err(malformed()) }
+    }
+
+    /// The path, relative to the log's prefix.
+    pub fn path(&self) -> String {
+        let kind = match self.kind {
+            TileKind::Entries => "entries".to_owned(),
+            TileKind::Hashes { level } => level.to_string(),
+        };
+        let mut number = format!("{:03}", self.index % 1_000);
+        let mut rest = self.index / 1_000;
+        while rest > 0 {
+            number = format!("x{:03}/{number}", rest % 1_000);
+            rest /= 1_000;
+        }
+        let suffix = if self.is_full() { String::new() } else { format!(".p/{}", self.width) };
+        format!("tile/{kind}/{number}{suffix}")
+    }
+
+    /// What it holds.
+    pub const fn kind(&self) -> TileKind {
+        self.kind
+    }
+
+    /// Its place among its kind, from 0.
+    pub const fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// How many hashes or entries it has, 1 to 256.
+    pub const fn width(&self) -> u16 {
+        self.width
+    }
+
+    /// True when nothing will ever be added.
+    pub const fn is_full(&self) -> bool {
+        self.width == WIDTH
+    }
+
+    /// The same tile when it is full.
+    #[must_use]
+    pub const fn full(self) -> Self {
+        Self { width: WIDTH, ..self }
+    }
+
+    /// Bytes that the file has at most; a reader refuses what is longer before it reads it.
+    pub const fn len_max(&self) -> usize {
+        match self.kind {
+            TileKind::Entries => self.width as usize * (2 + ENTRY_LEN_MAX),
+            TileKind::Hashes { .. } => self.width as usize * 32,
+        }
+    }
+
+    /// The bytes of a tile of hashes, from the stored nodes of a tree that has all of them.
+    ///
+    /// # Errors
+    /// `None` for a bundle, whose entries no tree holds; otherwise what the reader says.
+    pub fn hashes<R: NodeReader>(&self, reader: &R) -> Option<Result<Vec<u8>, R::Error>> {
+        let TileKind::Hashes { level } = self.kind else { return None };
+        let mut bytes = Vec::with_capacity(self.len_max());
+        for place in 0..u64::from(self.width) {
+            let index = self.index.checked_mul(u64::from(WIDTH))?.checked_add(place)?;
+            match reader.node(level * 8, index) {
+                Ok(Hash(hash)) => bytes.extend_from_slice(&hash),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Ok(bytes))
+    }
+}
+
+/// Groups of three digits, all but the last behind an `x`.
+fn parse_index(text: &str) -> Option<u64> {
+    let mut index = 0_u64;
+    let mut groups = text.split('/').peekable();
+    while let Some(group) = groups.next() {
+        let digits = if groups.peek().is_some() { group.strip_prefix('x')? } else { group };
+        if digits.len() != 3 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        index = index.checked_mul(1_000)?.checked_add(digits.parse().ok()?)?;
+    }
+    Some(index)
+}
+
+/// Why a path names no tile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Not in the one form that a tile's path has.
+    #[error("{got:?} names no tile; expected tile/<level or entries>/<x000/…/000>[.p/<width>]")]
+    Malformed {
+        /// The path, cut to 80 characters.
+        got: String,
+    },
+    /// A level that no tree has.
+    #[error("tile of level {got}, at most 7")]
+    Level {
+        /// The level.
+        got: String,
+    },
+    /// A tile without items, or with too many.
+    #[error("tile of width {got}, expected 1 to 256")]
+    Width {
+        /// The width.
+        got: String,
+    },
+}
