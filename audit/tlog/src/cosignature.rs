@@ -5,27 +5,25 @@ use crate::{
     keys::WitnessKey,
     note::{NoteError, NoteSignature},
     signer::{NoteSigner, SignError, WitnessSigner},
+    witness::Consistent,
 };
 
 /// The largest timestamp that a cosignature may carry.
 const TIMESTAMP_MAX: u64 = (1 << 63) - 1;
 
-/// Cosigns at `timestamp` seconds since 1970.
-///
-/// The caller has compared the checkpoint with all that it cosigned before, and persisted it:
-/// [`crate::witness`] is how.
+/// Cosigns at `timestamp` seconds since 1970. The caller has persisted the new head before.
 ///
 /// # Errors
 /// [`SignError`].
 pub fn cosign<S: NoteSigner>(
-    signed: &SignedCheckpoint,
+    consistent: &Consistent,
     signer: &WitnessSigner<S>,
     timestamp: u64,
 ) -> Result<NoteSignature, SignError> {
     if !(1..=TIMESTAMP_MAX).contains(&timestamp) {
         return Err(SignError::Timestamp { got: timestamp, max: TIMESTAMP_MAX });
     }
-    let signature = signer.sign(message(signed.checkpoint(), timestamp).as_bytes())?;
+    let signature = signer.sign(message(consistent.signed().checkpoint(), timestamp).as_bytes())?;
     let bytes = [timestamp.to_be_bytes().as_slice(), &signature].concat();
     let key = signer.key();
     NoteSignature::new(key.name(), key.id(), bytes)
@@ -58,9 +56,30 @@ pub fn verify_cosignature(
         return Err(CosignatureError::Timestamp { got: timestamp, max: TIMESTAMP_MAX });
     }
     if !key.verifies(message(checkpoint, timestamp).as_bytes(), signature) {
-        return Err(CosignatureError::False(NoteError::false_signature(line)));
+        return Err(CosignatureError::Note(NoteError::false_signature(line)));
     }
     Ok(timestamp)
+}
+
+impl SignedCheckpoint {
+    /// Takes a line from a witness's answer if it is that witness's valid cosignature, in the place
+    /// of an older one, and returns its timestamp.
+    ///
+    /// # Errors
+    /// [`CosignatureError`]; the checkpoint is then as before.
+    pub fn add_cosignature(
+        &mut self,
+        line: NoteSignature,
+        key: &WitnessKey,
+    ) -> Result<u64, CosignatureError> {
+        let timestamp = verify_cosignature(self.checkpoint(), &line, key)?;
+        // A witness must not leave its time out (tlog-witness).
+        if timestamp == 0 {
+            return Err(CosignatureError::Timestamp { got: 0, max: TIMESTAMP_MAX });
+        }
+        self.note_mut().put(line).map_err(CosignatureError::Note)?;
+        Ok(timestamp)
+    }
 }
 
 fn message(checkpoint: &Checkpoint, timestamp: u64) -> String {
@@ -85,14 +104,14 @@ pub enum CosignatureError {
         got: usize,
     },
     /// A time that C2SP rules out.
-    #[error("cosignature at {got} s, at most {max}")]
+    #[error("cosignature at {got} s, expected 1 to {max}")]
     Timestamp {
         /// Seconds found.
         got: u64,
         /// The largest allowed.
         max: u64,
     },
-    /// It does not verify.
+    /// It does not verify, or the note has no room for it.
     #[error(transparent)]
-    False(NoteError),
+    Note(NoteError),
 }

@@ -11,8 +11,9 @@
 //!   strict verifier refuses. Hand out a hash, entry or checkpoint as authentic that no signed root
 //!   leads to.
 //!
-//! Proof of a check is a type: a [`SignedCheckpoint`] exists only after a log key of the origin
-//! verified it.
+//! Proof of a check is a type: a [`SignedCheckpoint`] exists only after a log's key verified it, a
+//! [`witness::Consistent`] only after it was compared with what was cosigned before, and a
+//! [`Logged`] only after signature, quorum and path were all verified.
 
 #![forbid(unsafe_code)]
 
@@ -24,12 +25,18 @@ mod keys;
 mod lines;
 pub mod merkle;
 mod note;
+pub mod policy;
+mod proof;
 mod signer;
 pub mod tiles;
+pub mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use cosignature::{CosignatureError, cosign, verify_cosignature};
 pub use hash::{EMPTY_ROOT, Hash, TreeHead, leaf_hash, node_hash};
 pub use keys::{KeyError, LogKey, NoteKey, WitnessKey};
+pub use lines::LinesError;
 pub use note::{Note, NoteError, NoteSignature};
+pub use policy::Policy;
+pub use proof::{LogProof, LogProofError, Logged};
 pub use signer::{LogSigner, NoteSigner, SeedSigner, SignError, SignerOf, WitnessSigner};
