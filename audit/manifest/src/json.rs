@@ -2,8 +2,8 @@
 
 use crate::{rules, types::Manifest, verified::ManifestError};
 
-/// The largest manifest that is read, in bytes.
-pub const MANIFEST_LEN_MAX: usize = 256 * 1_024;
+/// The largest manifest that is read, in bytes: it stands in one entry of a log (spec §21.1).
+pub const MANIFEST_LEN_MAX: usize = 48 * 1_024;
 
 /// The one encoding of a manifest.
 ///

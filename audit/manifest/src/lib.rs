@@ -1,7 +1,7 @@
 //! The fleet manifest: which keys guard the backups, under which policy (spec §9).
 //!
 //! * **What it is.** The manifest as a type, its one JSON encoding (RFC 8785), the rules that every
-//!   reader checks, and [`Verified`], the only form in which a client accepts a destination.
+//!   reader checks, who may sign the next one, and [`Verified`], the only form in which a client accepts a destination.
 //! * **What it may assume.** Nothing of the bytes; only what the caller pins.
 //! * **What it must never do.** Accept two encodings of one manifest, or a manifest that nobody
 //!   pinned or signed.
@@ -13,6 +13,7 @@ mod floors;
 mod json;
 mod policy;
 mod rules;
+mod succession;
 mod types;
 mod verified;
 
@@ -21,6 +22,7 @@ pub use floors::{FloorBreach, Floors};
 pub use json::{MANIFEST_LEN_MAX, parse, to_canonical_json};
 pub use policy::Policy;
 pub use rules::RuleBreach;
+pub use succession::{CHAIN_LEN_MAX, SignedManifest, Succession};
 pub use types::{
     Custodians, Fleet, Hex, Keyset, Manifest, Node, Protection, Role, SlotRange, TicketKey,
 };

@@ -125,6 +125,34 @@ pub enum ManifestError {
         /// The threshold.
         needed: usize,
     },
+    /// Of another namespace.
+    Namespace {
+        /// The manifest's.
+        got: String,
+        /// The reader's.
+        expected: String,
+    },
+    /// Not an epoch that follows.
+    Epoch {
+        /// The manifest's.
+        got: u64,
+        /// The next one, or the least.
+        expected: u64,
+    },
+    /// Valid from before the manifest that it replaces.
+    ValidEarlier {
+        /// Its `not_before_ms`.
+        got_ms: u64,
+        /// The one before's.
+        expected_ms: u64,
+    },
+    /// More changes of custodians than a reader follows.
+    ChainTooLong {
+        /// Manifests given.
+        got: usize,
+        /// The cap.
+        cap: usize,
+    },
     /// Outside its time.
     NotValidNow {
         /// The client's clock.
@@ -157,6 +185,19 @@ impl fmt::Display for ManifestError {
             ),
             Self::Custodians { got, needed } => {
                 write!(f, "{got} custodians signed this manifest, {needed} needed")
+            }
+            Self::Namespace { got, expected } => {
+                write!(f, "manifest of namespace {got}, expected {expected}")
+            }
+            Self::Epoch { got, expected } => {
+                write!(f, "manifest of epoch {got}, expected {expected}")
+            }
+            Self::ValidEarlier { got_ms, expected_ms } => write!(
+                f,
+                "manifest valid from {got_ms} ms, before the one that it follows ({expected_ms} ms)"
+            ),
+            Self::ChainTooLong { got, cap } => {
+                write!(f, "{got} changes of custodians, at most {cap}")
             }
             Self::NotValidNow { now_ms, from_ms, until_ms } => {
                 write!(f, "manifest is valid from {from_ms} to {until_ms} ms, now is {now_ms} ms")

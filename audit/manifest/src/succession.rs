@@ -1,0 +1,134 @@
+//! From the custodians that a reader pinned to those of today (spec §9.5).
+
+use crate::{
+    custodian::ManifestSignatures,
+    types::{Custodians, Manifest},
+    verified::{ManifestError, Verified},
+};
+use serde::{Deserialize, Serialize};
+
+/// The most manifests between a pinned set of custodians and the latest manifest.
+pub const CHAIN_LEN_MAX: usize = 64;
+
+/// A manifest with its custodians' signatures, as both travel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedManifest {
+    /// The manifest's canonical JSON.
+    pub manifest: String,
+    /// By custodians of the manifest before it.
+    pub signatures: ManifestSignatures,
+}
+
+/// Who may sign the next manifest of a namespace, as far as a reader has followed it.
+///
+/// A manifest hands over to the custodians that it lists. Until a threshold of the ones before has
+/// signed it, nobody of its own set has a say: an operator who writes itself into the set first
+/// needs those who are in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Succession {
+    namespace: String,
+    custodians: Custodians,
+    epoch: u64,
+    not_before_ms: u64,
+}
+
+impl Succession {
+    /// Starts with the set that a reader pins, before the first epoch.
+    pub fn pinned(namespace: &str, custodians: Custodians) -> Self {
+        Self { namespace: namespace.to_owned(), custodians, epoch: 0, not_before_ms: 0 }
+    }
+
+    /// Follows to exactly the next epoch, as an auditor and whoever reads a whole log do.
+    ///
+    /// # Errors
+    /// [`ManifestError`]; then nothing changed.
+    pub fn follow(
+        &mut self,
+        bytes: &[u8],
+        signatures: &ManifestSignatures,
+    ) -> Result<Verified<Manifest>, ManifestError> {
+        let next = self.accept(bytes, signatures)?;
+        let expected = self.epoch.saturating_add(1);
+        if next.epoch != expected {
+            return Err(ManifestError::Epoch { got: next.epoch, expected });
+        }
+        self.hand_over(&next);
+        Ok(next)
+    }
+
+    /// Follows over manifests that left the custodians as they are, which were not sent.
+    ///
+    /// What was left out cannot matter: had it changed the set, the ones before could not have
+    /// signed this one with anybody's consent but their own, and the log's auditor, who saw every
+    /// epoch, would not have.
+    ///
+    /// # Errors
+    /// [`ManifestError`]; then nothing changed.
+    pub fn leap(
+        &mut self,
+        bytes: &[u8],
+        signatures: &ManifestSignatures,
+    ) -> Result<Verified<Manifest>, ManifestError> {
+        let later = self.accept(bytes, signatures)?;
+        let expected = self.epoch.saturating_add(1);
+        if later.epoch < expected {
+            return Err(ManifestError::Epoch { got: later.epoch, expected });
+        }
+        self.hand_over(&later);
+        Ok(later)
+    }
+
+    /// Follows a chain of manifests that changed custodians and then the last one.
+    ///
+    /// # Errors
+    /// [`ManifestError`] for the first that does not follow.
+    pub fn leap_along(
+        mut self,
+        chain: &[SignedManifest],
+        bytes: &[u8],
+        signatures: &ManifestSignatures,
+    ) -> Result<Verified<Manifest>, ManifestError> {
+        if chain.len() > CHAIN_LEN_MAX {
+            return Err(ManifestError::ChainTooLong { got: chain.len(), cap: CHAIN_LEN_MAX });
+        }
+        for link in chain {
+            self.leap(link.manifest.as_bytes(), &link.signatures)?;
+        }
+        self.leap(bytes, signatures)
+    }
+
+    /// The last epoch followed; 0 before the first.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whose threshold the next manifest needs.
+    pub const fn custodians(&self) -> &Custodians {
+        &self.custodians
+    }
+
+    fn accept(
+        &self,
+        bytes: &[u8],
+        signatures: &ManifestSignatures,
+    ) -> Result<Verified<Manifest>, ManifestError> {
+        let next = Verified::signed_by(bytes, signatures, &self.custodians)?;
+        if next.namespace != self.namespace {
+            let (got, expected) = (next.namespace.clone(), self.namespace.clone());
+            return Err(ManifestError::Namespace { got, expected });
+        }
+        // Otherwise a manifest made for later could be valid before the one that it replaces.
+        if next.not_before_ms < self.not_before_ms {
+            let (got_ms, expected_ms) = (next.not_before_ms, self.not_before_ms);
+            return Err(ManifestError::ValidEarlier { got_ms, expected_ms });
+        }
+        Ok(next)
+    }
+
+    fn hand_over(&mut self, next: &Manifest) {
+        self.custodians = next.custodians.clone();
+        self.epoch = next.epoch;
+        self.not_before_ms = next.not_before_ms;
+    }
+}
