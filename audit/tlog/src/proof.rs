@@ -87,6 +87,11 @@ impl LogProof {
         self.index
     }
 
+    /// The inclusion path, unverified, from the leaf's sibling up.
+    pub fn path(&self) -> &[Hash] {
+        &self.path
+    }
+
     /// The checkpoint's note, unverified.
     pub const fn note(&self) -> &Note {
         &self.note

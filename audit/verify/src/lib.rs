@@ -8,12 +8,22 @@
 
 #![forbid(unsafe_code)]
 
+mod bundle;
 mod countersign;
+mod head;
 mod leaf;
+mod refusal;
 mod response;
+mod rule;
 mod statement;
+mod trust;
 
+pub use bundle::{BUNDLE_LEN_MAX, Bundle, BundleError};
 pub use countersign::{countersign_message, is_countersigned};
+pub use head::Head;
 pub use leaf::{LEAF_LEN_MAX, Leaf, SIGNATURES_LEN_MAX, leaf_digest};
+pub use refusal::Refusal;
 pub use response::AuditResponse;
+pub use rule::{Believed, CLOCK_LEAD_MAX_MS, Circumstances, check};
 pub use statement::Statement;
+pub use trust::{AuditorKey, TRUST_LEN_MAX, Trust, TrustError, TrustFile};

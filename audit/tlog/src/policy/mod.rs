@@ -129,6 +129,11 @@ impl Policy {
         out
     }
 
+    /// False for `quorum none`: such a policy believes what the log alone signed.
+    pub const fn needs_witnesses(&self) -> bool {
+        self.quorum.is_some()
+    }
+
     fn quorum_name(&self) -> &[u8] {
         self.quorum.map_or(parse::NONE, |member| self.name_of(member))
     }

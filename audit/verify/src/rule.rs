@@ -1,0 +1,190 @@
+//! The client's rule, all of it, in its order, failing closed (spec §22.3).
+
+use crate::{
+    bundle::{Bundle, BundleError},
+    countersign::is_countersigned,
+    head::Head,
+    refusal::Refusal,
+    trust::Trust,
+};
+use strongroom_manifest::{Floors, Hex, Manifest, Succession, Verified, parse};
+use strongroom_tlog::{LogProof, SignedCheckpoint, leaf_hash, merkle, policy::Vouched};
+use strongroom_wire::digest::sha256;
+
+/// How far another clock may run ahead of this device's.
+pub const CLOCK_LEAD_MAX_MS: u64 = 5 * 60_000;
+
+/// A manifest that the whole rule holds for.
+///
+/// # INV-9: logged before trusted
+/// Only [`check`] makes one: fresh, cosigned, counter-signed, and the latest that its log holds.
+#[derive(Debug, Clone)]
+pub struct Believed {
+    manifest: Verified<Manifest>,
+    head: Head,
+    audited_ms: u64,
+    witnesses: Vec<Vouched>,
+}
+
+impl Believed {
+    /// The manifest.
+    pub const fn manifest(&self) -> &Verified<Manifest> {
+        &self.manifest
+    }
+
+    /// What the device keeps, synced, before it uses the manifest.
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// When the auditor signed, milliseconds since the Unix epoch.
+    pub const fn audited_ms(&self) -> u64 {
+        self.audited_ms
+    }
+
+    /// Which witnesses counted, and when each cosigned.
+    pub fn witnesses(&self) -> &[Vouched] {
+        &self.witnesses
+    }
+}
+
+/// What the device knows of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// The device's clock, milliseconds since the Unix epoch.
+    pub now_ms: u64,
+    /// The latest head that it saw, if any.
+    pub seen: Option<&'a Head>,
+    /// The fleet that it is about to use.
+    pub fleet: &'a str,
+    /// What the app accepts.
+    pub floors: &'a Floors,
+    /// The account's slot.
+    pub slot: &'a [u8; 32],
+}
+
+/// Believes a bundle or says which step of the rule it breaks.
+///
+/// # Errors
+/// [`Refusal`]: nothing was sent, and the attempt cost nothing.
+pub fn check(bytes: &[u8], trust: &Trust, at: &Circumstances<'_>) -> Result<Believed, Refusal> {
+    let file = trust.file();
+    // size: everything below works on parts within their caps.
+    let bundle = Bundle::parse(bytes)?;
+    let manifest = parse(bundle.manifest.as_bytes()).map_err(Refusal::Manifest)?;
+    let proof = LogProof::parse(bundle.proof.as_bytes()).map_err(Refusal::Proof)?;
+    let statement = bundle.audit.statement().ok_or(Refusal::Suite {
+        got: (bundle.audit.version, bundle.audit.ciphersuite),
+        expected: (1, 1),
+    })?;
+
+    // namespace
+    for got in [&manifest.namespace, &statement.namespace] {
+        if *got != file.namespace {
+            let (got, expected) = (got.clone(), file.namespace.clone());
+            return Err(Refusal::Namespace { got, expected });
+        }
+    }
+
+    // digest
+    let digest = sha256(bundle.manifest.as_bytes());
+    if (statement.digest, statement.epoch) != (digest, manifest.epoch) {
+        let got = (manifest.epoch, Hex(digest));
+        return Err(Refusal::Digest { got, expected: (statement.epoch, Hex(statement.digest)) });
+    }
+
+    // auditor: by trial over the pinned keys. The response's key_id is never a choice.
+    let signer = file.auditor_keys.iter().find(|key| bundle.audit.is_signed_by(&key.public_key.0));
+    let signer = signer.ok_or(Refusal::Auditor)?;
+    if statement.timestamp_ms < signer.not_before_ms {
+        let (got_ms, not_before_ms) = (statement.timestamp_ms, signer.not_before_ms);
+        return Err(Refusal::AuditorKeyEarly { got_ms, not_before_ms });
+    }
+    let latest_ms = at.now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
+    if statement.timestamp_ms > latest_ms {
+        return Err(Refusal::FromTheFuture { got_ms: statement.timestamp_ms, now_ms: at.now_ms });
+    }
+
+    // countersignature
+    let leaf = bundle.leaf().and_then(|leaf| leaf.to_bytes(trust.origin())).ok_or(Refusal::Leaf)?;
+    let audit_signature = &bundle.audit.signature.0;
+    let operator = &file.operator_key.0;
+    let counter = &bundle.countersignature.0;
+    if !is_countersigned(trust.origin(), &leaf, audit_signature, operator, counter) {
+        return Err(Refusal::CounterSignature);
+    }
+
+    // custodians
+    let succession = Succession::pinned(&file.namespace, file.custodians.clone());
+    let manifest = succession
+        .leap_along(&bundle.chain, bundle.manifest.as_bytes(), &bundle.signatures)
+        .map_err(Refusal::Custodians)?;
+
+    // inclusion, tip: of what the note says, before anybody's signature over it is believed.
+    let (signed, witnesses) = logged(&leaf, manifest.epoch, &proof, trust, at.now_ms)?;
+
+    // validity, floors
+    let fleet =
+        manifest.fleet_at(at.fleet, at.floors, at.now_ms).map_err(Refusal::NotForThisClient)?;
+
+    // rollback
+    let checkpoint = signed.checkpoint();
+    let head = Head {
+        epoch: manifest.epoch,
+        manifest_sha256: Hex(digest),
+        origin: trust.origin().to_owned(),
+        root: Hex(checkpoint.root().0),
+        size: checkpoint.size(),
+    };
+    if let Some(seen) = at.seen {
+        seen.admits(&head, trust)?;
+    }
+
+    // slot
+    if !fleet.slots.contains(at.slot) {
+        return Err(Refusal::Slot { fleet: fleet.id.clone() });
+    }
+    Ok(Believed { manifest, head, audited_ms: statement.timestamp_ms, witnesses })
+}
+
+fn logged(
+    leaf: &[u8],
+    epoch: u64,
+    proof: &LogProof,
+    trust: &Trust,
+    now_ms: u64,
+) -> Result<(SignedCheckpoint, Vec<Vouched>), Refusal> {
+    let unsigned = strongroom_tlog::Checkpoint::parse(proof.note().text())
+        .map_err(Refusal::Log)?;
+    let index = epoch.checked_sub(1).ok_or(Refusal::Index { got: proof.index(), expected: 0 })?;
+    if proof.index() != index {
+        return Err(Refusal::Index { got: proof.index(), expected: index });
+    }
+    let head = unsigned.head();
+    merkle::verify_inclusion(&leaf_hash(leaf), index, &head, proof.path())
+        .map_err(Refusal::Inclusion)?;
+    // The index is below the size, or the path would not have verified.
+    if index.checked_add(1) != Some(head.size) {
+        return Err(Refusal::NotTheTip { epoch, size: head.size });
+    }
+    let signed = SignedCheckpoint::verify(proof.note().clone(), trust.log())
+        .map_err(Refusal::Log)?;
+    let file = trust.file();
+    let oldest_ms = now_ms.saturating_sub(file.cosignature_max_age_ms).max(file.built_ms);
+    let latest_ms = now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
+    // Each cosignature that counts is fresh: one fresh witness beside a quorum of old ones would be
+    // one witness.
+    let fresh = |timestamp: u64| {
+        let ms = timestamp.saturating_mul(1_000);
+        // A cosignature has whole seconds; the second in which the app was built counts.
+        ms.saturating_add(999) >= oldest_ms && ms <= latest_ms
+    };
+    let vouched = trust.policy().check(&signed, fresh).map_err(Refusal::Witnesses)?;
+    Ok((signed, vouched))
+}
+
+impl From<BundleError> for Refusal {
+    fn from(error: BundleError) -> Self {
+        Self::Bundle(error)
+    }
+}
