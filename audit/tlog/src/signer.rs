@@ -16,6 +16,17 @@ pub trait NoteSigner {
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError>;
 }
 
+/// Which signer a program uses may depend on its settings.
+impl<S: NoteSigner + ?Sized> NoteSigner for Box<S> {
+    fn public(&self) -> [u8; 32] {
+        (**self).public()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+        (**self).sign(message)
+    }
+}
+
 /// A key held in memory.
 pub struct SeedSigner(SigningKey);
 

@@ -8,5 +8,5 @@ mod reader;
 
 pub use bundle::{BundleError, decode_bundle, encode_bundle};
 pub use growth::{GROWTH_MAX, GrowthError, written};
-pub use path::{PathError, Tile, TileKind, WIDTH};
+pub use path::{ContentError, PathError, Tile, TileKind, WIDTH};
 pub use reader::{Entries, TileError, TileSource, VerifiedTiles};

@@ -1,12 +1,21 @@
 //! Names of tiles: `tile/<L>/<N>[.p/<W>]` and `tile/entries/<N>[.p/<W>]`.
 
-use crate::{caps::ENTRY_LEN_MAX, hash::Hash, lines, merkle::NodeReader};
+use crate::{
+    caps::ENTRY_LEN_MAX,
+    hash::Hash,
+    lines,
+    merkle::{NodeReader, SIZE_MAX},
+};
+use core::ops::Range;
 
 /// Hashes in a full tile, entries in a full bundle.
 pub const WIDTH: u16 = 256;
 
 /// One hash at level 7 spans 2^56 leaves; no 64-bit size has one at level 8.
 const LEVEL_MAX: u8 = 7;
+
+/// The last tile of the largest tree.
+const INDEX_MAX: u64 = SIZE_MAX / WIDTH as u64;
 
 /// What a tile holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,12 +41,14 @@ impl Tile {
     /// The tile `index` of its kind with its first `width` items.
     ///
     /// # Errors
-    /// [`PathError`] for a level above 7, and a width that is not 1 to 256.
+    /// [`PathError`] for a level above 7, an index that no tree of [`SIZE_MAX`] leaves has, and a
+    /// width that is not 1 to 256.
     pub fn new(kind: TileKind, index: u64, width: u16) -> Result<Self, PathError> {
         match kind {
             TileKind::Hashes { level } if level > LEVEL_MAX => {
                 Err(PathError::Level { got: level.to_string() })
             }
+            _ if index > INDEX_MAX => Err(PathError::Index { got: index }),
             _ if !(1..=WIDTH).contains(&width) => Err(PathError::Width { got: width.to_string() }),
             _ => Ok(Self { kind, index, width }),
         }
@@ -120,21 +131,26 @@ impl Tile {
         }
     }
 
+    /// Places of its items among those of its kind: of entries in the log, of hashes in their
+    /// level.
+    pub const fn items(&self) -> Range<u64> {
+        // `INDEX_MAX` keeps both below 2^57.
+        let first = self.index * WIDTH as u64;
+        first..first + self.width as u64
+    }
+
     /// The bytes of a tile of hashes, from the stored nodes of a tree that has all of them.
     ///
     /// # Errors
-    /// `None` for a bundle, whose entries no tree holds; otherwise what the reader says.
-    pub fn hashes<R: NodeReader>(&self, reader: &R) -> Option<Result<Vec<u8>, R::Error>> {
-        let TileKind::Hashes { level } = self.kind else { return None };
+    /// [`ContentError`].
+    pub fn hashes<R: NodeReader>(&self, reader: &R) -> Result<Vec<u8>, ContentError<R::Error>> {
+        let TileKind::Hashes { level } = self.kind else { return Err(ContentError::Bundle) };
         let mut bytes = Vec::with_capacity(self.len_max());
-        for place in 0..u64::from(self.width) {
-            let index = self.index.checked_mul(u64::from(WIDTH))?.checked_add(place)?;
-            match reader.node(level * 8, index) {
-                Ok(Hash(hash)) => bytes.extend_from_slice(&hash),
-                Err(error) => return Some(Err(error)),
-            }
+        for index in self.items() {
+            let Hash(hash) = reader.node(level * 8, index).map_err(ContentError::Read)?;
+            bytes.extend_from_slice(&hash);
         }
-        Some(Ok(bytes))
+        Ok(bytes)
     }
 }
 
@@ -152,6 +168,17 @@ fn parse_index(text: &str) -> Option<u64> {
     Some(index)
 }
 
+/// Why a tile has no content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError<E> {
+    /// A bundle holds entries, and no tree knows those.
+    #[error("a bundle holds entries, not hashes")]
+    Bundle,
+    /// A node could not be read.
+    #[error("a node of the tree could not be read: {0}")]
+    Read(E),
+}
+
 /// Why a path names no tile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -166,6 +193,12 @@ pub enum PathError {
     Level {
         /// The level.
         got: String,
+    },
+    /// A tile behind the last of the largest tree.
+    #[error("tile {got} of its kind, at most {INDEX_MAX}")]
+    Index {
+        /// The index.
+        got: u64,
     },
     /// A tile without items, or with too many.
     #[error("tile of width {got}, expected 1 to 256")]
