@@ -159,12 +159,16 @@ fn a_note_has_one_form_and_a_size() {
     for bad in malformed {
         assert_eq!(Note::parse(bad.as_bytes()), Err(NoteError::Malformed), "{bad:?}");
     }
+    let line = text.lines().last().expect("a line");
+    assert!(NoteSignature::parse(line).is_ok());
+    for bad in [line.replace("— log", "— l\u{1}g"), format!("{line}\n"), format!(" {line}")] {
+        assert_eq!(NoteSignature::parse(&bad), Err(NoteError::Malformed), "{bad:?}");
+    }
     let with_0xff = [good.as_slice(), &[0xff]].concat();
     assert_eq!(Note::parse(&with_0xff), Err(NoteError::Malformed));
     for end in 0..good.len() {
         assert!(Note::parse(&good[..end]).is_err(), "cut at {end}");
     }
-    let line = text.lines().last().expect("a line");
     let (head, _) = text.split_once("—").expect("a line");
     let lines = |count: usize| format!("{head}{}", format!("{line}\n").repeat(count));
     assert!(Note::parse(lines(64).as_bytes()).is_ok());
