@@ -154,8 +154,7 @@ fn logged(
     trust: &Trust,
     now_ms: u64,
 ) -> Result<(SignedCheckpoint, Vec<Vouched>), Refusal> {
-    let unsigned = strongroom_tlog::Checkpoint::parse(proof.note().text())
-        .map_err(Refusal::Log)?;
+    let unsigned = strongroom_tlog::Checkpoint::parse(proof.note().text()).map_err(Refusal::Log)?;
     let index = epoch.checked_sub(1).ok_or(Refusal::Index { got: proof.index(), expected: 0 })?;
     if proof.index() != index {
         return Err(Refusal::Index { got: proof.index(), expected: index });
@@ -167,8 +166,8 @@ fn logged(
     if index.checked_add(1) != Some(head.size) {
         return Err(Refusal::NotTheTip { epoch, size: head.size });
     }
-    let signed = SignedCheckpoint::verify(proof.note().clone(), trust.log())
-        .map_err(Refusal::Log)?;
+    let signed =
+        SignedCheckpoint::verify(proof.note().clone(), trust.log()).map_err(Refusal::Log)?;
     let file = trust.file();
     let oldest_ms = now_ms.saturating_sub(file.cosignature_max_age_ms).max(file.built_ms);
     let latest_ms = now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
