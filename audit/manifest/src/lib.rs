@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod custodian;
+mod delta;
 mod floors;
 mod json;
 mod policy;
@@ -18,11 +19,12 @@ mod types;
 mod verified;
 
 pub use custodian::{ManifestSignatures, check_signatures, manifest_statement};
+pub use delta::{Delta, deltas};
 pub use floors::{FloorBreach, Floors};
 pub use json::{MANIFEST_LEN_MAX, parse, to_canonical_json};
 pub use policy::Policy;
 pub use rules::RuleBreach;
-pub use succession::{CHAIN_LEN_MAX, SignedManifest, Succession};
+pub use succession::{CHAIN_LEN_MAX, SignedManifest, Succession, follows};
 pub use types::{
     Custodians, Fleet, Hex, Keyset, Manifest, Node, Protection, Role, SlotRange, TicketKey,
 };

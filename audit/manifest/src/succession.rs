@@ -132,3 +132,25 @@ impl Succession {
         self.not_before_ms = next.not_before_ms;
     }
 }
+
+/// Whether one manifest follows another that the caller has read, or checks elsewhere: exactly the
+/// next epoch, by a threshold of the other's custodians.
+///
+/// It says nothing of the other. Whoever checks a whole log may check its epochs in any order: if
+/// each follows the one before and the first follows the pinned set, all of them do.
+///
+/// # Errors
+/// [`ManifestError`].
+pub fn follows(
+    before: &Manifest,
+    bytes: &[u8],
+    signatures: &ManifestSignatures,
+) -> Result<Verified<Manifest>, ManifestError> {
+    let mut succession = Succession {
+        namespace: before.namespace.clone(),
+        custodians: before.custodians.clone(),
+        epoch: before.epoch,
+        not_before_ms: before.not_before_ms,
+    };
+    succession.follow(bytes, signatures)
+}

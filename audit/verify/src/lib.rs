@@ -11,6 +11,7 @@
 mod bundle;
 mod countersign;
 mod head;
+mod history;
 mod leaf;
 mod refusal;
 mod response;
@@ -21,6 +22,7 @@ mod trust;
 pub use bundle::{BUNDLE_LEN_MAX, Bundle, BundleError};
 pub use countersign::{countersign_message, is_countersigned};
 pub use head::Head;
+pub use history::{CheckedEpoch, Fault, HistoryError, SIGNATURES_LEN, check_history};
 pub use leaf::{LEAF_LEN_MAX, Leaf, SIGNATURES_LEN_MAX, leaf_digest};
 pub use refusal::Refusal;
 pub use response::AuditResponse;

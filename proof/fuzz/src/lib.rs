@@ -12,6 +12,7 @@ mod answers;
 mod cluster;
 mod decoders;
 mod links;
+mod logs;
 mod pieces;
 mod records;
 mod seeds;
@@ -51,6 +52,8 @@ pub static TARGETS: &[Target] = &[
     target("opaque", "OPAQUE messages at the server", decoders::opaque, seeds::opaque),
     target("sealed", "sealed frames, tickets and answers", decoders::sealed, seeds::vectors),
     target("account", "account names and passwords", decoders::account, seeds::texts),
+    target("bundle", "a validation bundle and its parts", logs::bundle, seeds::vectors),
+    target("tlog", "notes, proofs, tiles, policies", logs::tlog, seeds::vectors),
     target("trace", "a simulator's trace", decoders::trace, seeds::traces),
     pieces("state", "a snapshot and its salts", records::state, seeds::states),
     pieces("record", "one fleet's state, entry after entry", records::record, seeds::histories),

@@ -14,6 +14,7 @@ mod accounts;
 mod digests;
 mod entries;
 mod exchange;
+mod logs;
 mod manifests;
 mod owners;
 mod processes;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<File> {
         digests::file(&world),
         entries::file(&world, &exchanged),
         exchange::file(&world, &exchanged),
+        logs::file(&world),
         manifests::file(&world),
         owners::file(&world),
         processes::file(&world),
