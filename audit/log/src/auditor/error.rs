@@ -1,0 +1,125 @@
+//! Why an auditor does not sign.
+
+use crate::{folder::FolderError, log::LogError};
+use strongroom_manifest::{FloorBreach, ManifestError};
+use strongroom_tlog::{
+    CosignatureError, LogProofError, SignError, policy::QuorumError, witness::RequestError,
+};
+
+/// Why something was not taken, signed or released.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    // --- the operator's ---
+    /// The manifest does not read, breaks a rule or does not follow.
+    #[error("{0}")]
+    Manifest(ManifestError),
+    /// Below the auditor's floors.
+    #[error("below this auditor's floor: {0}")]
+    Floor(FloorBreach),
+    /// The request names another epoch than the manifest.
+    #[error("request for epoch {got}, its manifest is of epoch {expected}")]
+    Epoch {
+        /// The request's.
+        got: u64,
+        /// The manifest's.
+        expected: u64,
+    },
+    /// Another manifest is logged for the epoch.
+    #[error("epoch {epoch} is published with another manifest; nothing is signed twice")]
+    Equivocation {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// The same manifest stands in an earlier epoch.
+    #[error("this manifest was published before; every epoch has its own")]
+    Repeated,
+    /// Larger than an entry of a log.
+    #[error("manifest and signatures are larger than an entry of a log")]
+    NoLeaf,
+    /// Not the operator's counter-signature of this epoch.
+    #[error("no counter-signature of epoch {epoch} by the operator's key")]
+    CounterSignature {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// The epoch has no auditor's signature yet.
+    #[error("epoch {epoch} is not released; its auditor's signature comes first")]
+    NotReleased {
+        /// The epoch.
+        epoch: u64,
+    },
+    // --- the witnesses' ---
+    /// Too few cosignatures.
+    #[error("not released: {0}")]
+    Quorum(QuorumError),
+    /// A false cosignature.
+    #[error("a witness sent a false cosignature: {0}")]
+    Cosignature(CosignatureError),
+    /// No witness was asked yet.
+    #[error("the witnesses have not said yet what they saw of this log; nothing is signed before")]
+    Unconfirmed,
+    /// Too few witnesses answered.
+    #[error(
+        "{got} of {of} witnesses said what they saw of this log; more than half must, before anything is signed"
+    )]
+    TooFewWitnesses {
+        /// That answered.
+        got: usize,
+        /// Of the policy.
+        of: usize,
+    },
+    /// A witness has seen another history.
+    #[error(
+        "a witness has cosigned another tree of {size} leaves under this log's key: the key signs \
+         elsewhere too. Nothing is signed; this is an emergency"
+    )]
+    Forked {
+        /// Its size.
+        size: u64,
+    },
+    /// A witness has seen more of this log than there is.
+    #[error(
+        "a witness has cosigned {witnessed} leaves of this log, this folder has {got}: it is an old \
+         copy. Nothing is signed; find the newer folder"
+    )]
+    Restored {
+        /// Leaves here.
+        got: u64,
+        /// Leaves at the witness.
+        witnessed: u64,
+    },
+    // --- the auditor's own ---
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The log.
+    #[error("{0}")]
+    Log(LogError),
+    /// An entry that is no leaf of this log.
+    #[error("entry {index} is no leaf of this log")]
+    Foreign {
+        /// Its index.
+        index: u64,
+    },
+    /// The intent on the disk does not read.
+    #[error("the intent on the disk is damaged; nothing is signed")]
+    Intent,
+    /// A response on the disk does not read.
+    #[error("the response of epoch {epoch} on the disk is damaged")]
+    Response {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// The signer says no.
+    #[error(transparent)]
+    Sign(SignError),
+    /// The signer's signature does not verify.
+    #[error("the signing device returned a false signature; take it out of service")]
+    FalseSignature,
+    /// No request can be made.
+    #[error(transparent)]
+    Request(RequestError),
+    /// No proof can be made.
+    #[error(transparent)]
+    Proof(LogProofError),
+}

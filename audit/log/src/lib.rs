@@ -1,0 +1,20 @@
+//! What an auditor and a witness keep on disk, and the order in which they sign (spec §21).
+//!
+//! * **What it is.** A folder of durable files, a log of tiles in it, the auditor that publishes one
+//!   manifest after another, and the witness that cosigns. The network is somebody else's.
+//! * **What it may assume.** That a file which was synced is there after a crash, and that nobody
+//!   else writes into the folder while it is locked.
+//! * **What it must never do.** Sign for one epoch twice; let a signature out before what it is over
+//!   is on the disk and cosigned; forget what it has signed because the machine stopped.
+
+#![forbid(unsafe_code)]
+
+mod auditor;
+mod folder;
+mod log;
+mod witness;
+
+pub use auditor::{Auditor, AuditorSetup, Countersigned, Released, Submission, SubmitError};
+pub use folder::{Folder, FolderError};
+pub use log::{Log, LogError};
+pub use witness::{Witness, WitnessError};

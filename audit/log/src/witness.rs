@@ -1,0 +1,100 @@
+//! A witness: cosigns what extends all that it cosigned before, one log after another (spec §21.6).
+
+use crate::folder::{Folder, FolderError};
+use std::sync::Arc;
+use strongroom_tlog::{
+    CheckpointError, LogKey, Note, NoteError, NoteSigner, SignError, SignedCheckpoint, TreeHead,
+    WitnessSigner, caps, cosign,
+    witness::{AddCheckpoint, KnownLog, Refusal, cosigned_body, latest_path},
+};
+
+/// A witness of some logs.
+pub struct Witness<S> {
+    folder: Arc<Folder>,
+    signer: WitnessSigner<S>,
+    logs: Vec<(LogKey, Option<SignedCheckpoint>)>,
+}
+
+impl<S: NoteSigner> Witness<S> {
+    /// Opens a witness's folder and reads what it cosigned last of each log.
+    ///
+    /// # Errors
+    /// [`WitnessError`]: a witness that does not know what it cosigned cosigns nothing.
+    pub fn open(
+        folder: Arc<Folder>,
+        signer: WitnessSigner<S>,
+        logs: Vec<LogKey>,
+    ) -> Result<Self, WitnessError> {
+        let mut known = Vec::with_capacity(logs.len());
+        for log in logs {
+            let latest = match folder.read(&latest_path(log.name()), caps::NOTE_LEN_MAX)? {
+                Some(note) => Some(SignedCheckpoint::verify(Note::parse(&note)?, &log)?),
+                None => None,
+            };
+            known.push((log, latest));
+        }
+        Ok(Self { folder, signer, logs: known })
+    }
+
+    /// Answers `POST add-checkpoint`: the body, or a refusal with its status.
+    ///
+    /// It takes the witness whole, so nothing comes between the comparison and the disk: two requests
+    /// at once cannot roll it back.
+    ///
+    /// # Errors
+    /// [`WitnessError::Refused`] for the log to mend, others for the witness's operator.
+    pub fn add_checkpoint(&mut self, body: &[u8], now_s: u64) -> Result<String, WitnessError> {
+        let request = AddCheckpoint::parse(body).map_err(Refusal::from)?;
+        let at = self.logs.iter().position(|(log, _)| log.name() == request.origin());
+        let entry = at.and_then(|at| self.logs.get_mut(at));
+        let Some((log, latest)) = entry else {
+            let unknown = request.decide(None, None).err().map(WitnessError::Refused);
+            return Err(unknown.unwrap_or(WitnessError::Unknown));
+        };
+        let last: Option<TreeHead> = latest.as_ref().map(|latest| latest.checkpoint().head());
+        let consistent = request.decide(Some(&KnownLog::new(log.clone())), last)?;
+        let line = cosign(&consistent, &self.signer, now_s)?;
+        let mut signed = consistent.signed().clone();
+        // The line was made here; that it is good is what the signer checked.
+        signed
+            .add_cosignature(line.clone(), self.signer.key())
+            .map_err(|error| WitnessError::Own(error.to_string()))?;
+        // A crash before this has cosigned nothing that anybody saw; after it, the log asks again and
+        // gets a second cosignature of the same tree.
+        self.folder.write(&latest_path(log.name()), &signed.to_bytes())?;
+        *latest = Some(signed);
+        Ok(cosigned_body(&[line]))
+    }
+
+    /// The latest checkpoint of a log that it cosigned: `GET <origin hash>/checkpoint`.
+    pub fn latest(&self, origin: &str) -> Option<&SignedCheckpoint> {
+        let of = self.logs.iter().find(|(log, _)| log.name() == origin);
+        of.and_then(|(_, latest)| latest.as_ref())
+    }
+}
+
+/// Why a witness did not cosign.
+#[derive(Debug, thiserror::Error)]
+pub enum WitnessError {
+    /// The request; its status and body are the refusal's.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A log that it does not follow.
+    #[error("a log that this witness does not follow")]
+    Unknown,
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// What it kept is no checkpoint of the log.
+    #[error("the checkpoint on the disk: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// What it kept is no note.
+    #[error("the checkpoint on the disk: {0}")]
+    Note(#[from] NoteError),
+    /// The signer.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// Its own line does not fit.
+    #[error("own cosignature: {0}")]
+    Own(String),
+}

@@ -1,0 +1,442 @@
+//! An auditor over its folder and its witnesses: what it signs, and what no crash makes it sign twice.
+
+#[path = "../../verify/tests/world/mod.rs"]
+mod world;
+
+use ed25519_dalek::Signer as _;
+use std::{path::Path, sync::Arc};
+use strongroom_log::{
+    Auditor, AuditorSetup, Countersigned, Folder, FolderError, Log, LogError, Submission,
+    SubmitError, Witness, WitnessError,
+};
+use strongroom_manifest::{Floors, Manifest, ManifestError};
+use strongroom_tlog::{
+    NoteSignature, Policy, SeedSigner, SignedCheckpoint,
+    witness::{Answer, Refusal},
+};
+use strongroom_verify::{AuditResponse, check, check_history, countersign_message};
+use world::{
+    AUDITOR, DAY_MS, NAMESPACE, NOW_MS, OPERATOR, ORIGIN, circumstances, custodians, key, log,
+    manifest, policy, signed, trust, witness,
+};
+
+type TestAuditor = Auditor<SeedSigner, SeedSigner>;
+
+const NOW_S: u64 = NOW_MS / 1_000;
+
+fn setup() -> AuditorSetup<SeedSigner, SeedSigner> {
+    AuditorSetup {
+        namespace: NAMESPACE.to_owned(),
+        custodians: custodians(&[1, 2, 3]),
+        floors: Floors::PRODUCTION,
+        operator_key: key(OPERATOR).verifying_key().to_bytes(),
+        policy: Policy::parse(policy().as_bytes()).expect("a policy"),
+        log_signer: log(ORIGIN),
+        statement_signer: SeedSigner::new(&[AUDITOR; 32]),
+    }
+}
+
+/// Four witnesses, each with a folder of its own.
+struct Witnesses(Vec<Witness<SeedSigner>>);
+
+impl Witnesses {
+    fn open(root: &Path) -> Self {
+        let open = |at: usize| {
+            let folder = Folder::open(&root.join(format!("w{at}"))).expect("a folder");
+            let logs = vec![log(ORIGIN).key().clone()];
+            Witness::open(Arc::new(folder), witness(at), logs).expect("a witness")
+        };
+        Self((0..4).map(open).collect())
+    }
+
+    fn latest(&self) -> Vec<Option<SignedCheckpoint>> {
+        self.0.iter().map(|witness| witness.latest(ORIGIN).cloned()).collect()
+    }
+
+    /// What an auditor's server does with its witnesses, without the network.
+    fn cosign(&mut self, auditor: &TestAuditor) -> Result<Vec<NoteSignature>, SubmitError> {
+        let mut lines = Vec::new();
+        for witness in &mut self.0 {
+            let old = witness.latest(ORIGIN).map_or(0, |latest| latest.checkpoint().size());
+            let request = auditor.request(old)?;
+            let body = witness.add_checkpoint(&request.to_bytes(), NOW_S).expect("cosigns");
+            match Answer::parse(200, body.as_bytes()).expect("an answer") {
+                Answer::Cosigned(cosigned) => lines.extend(cosigned),
+                other => panic!("{other:?}"),
+            }
+        }
+        Ok(lines)
+    }
+}
+
+fn open(root: &Path, witnesses: &Witnesses) -> Result<TestAuditor, SubmitError> {
+    let folder = Arc::new(Folder::open(&root.join("auditor"))?);
+    let mut auditor = Auditor::open(folder, setup())?;
+    auditor.confirm(&witnesses.latest())?;
+    Ok(auditor)
+}
+
+fn submission(epoch: u64) -> Submission {
+    of(&manifest(epoch, &[1, 2, 3]), &[1, 2])
+}
+
+fn of(manifest: &Manifest, by: &[u8]) -> Submission {
+    let signed = signed(manifest, by);
+    Submission { epoch: manifest.epoch, manifest: signed.manifest, signatures: signed.signatures }
+}
+
+/// Publishes an epoch, from the submission to the signature.
+fn publish(
+    auditor: &mut TestAuditor,
+    witnesses: &mut Witnesses,
+    submission: &Submission,
+) -> Result<AuditResponse, SubmitError> {
+    auditor.submit(submission, NOW_MS)?;
+    let lines = witnesses.cosign(auditor)?;
+    Ok(auditor.release(&lines, NOW_S)?.expect("an epoch").response().clone())
+}
+
+fn countersigned(auditor: &TestAuditor, epoch: u64) -> Countersigned {
+    let released = auditor.response(epoch).expect("reads").expect("released");
+    let leaf = auditor.log().entry(epoch - 1).expect("a leaf");
+    let message = countersign_message(ORIGIN, &leaf, &released.response().signature.0);
+    Countersigned { epoch, signature: key(OPERATOR).sign(&message).to_bytes() }
+}
+
+struct Scene {
+    dir: tempfile::TempDir,
+    witnesses: Witnesses,
+}
+
+fn scene() -> Scene {
+    let dir = tempfile::tempdir().expect("a folder");
+    let witnesses = Witnesses::open(dir.path());
+    Scene { dir, witnesses }
+}
+
+#[test]
+fn what_it_publishes_a_client_believes_and_a_verifier_reads_whole() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    for epoch in 1..=3 {
+        publish(&mut auditor, &mut witnesses, &submission(epoch)).expect("publishes");
+        assert_eq!(auditor.bundle().expect("reads"), None, "not counter-signed yet");
+        let given = countersigned(&auditor, epoch);
+        auditor.countersign(&given).expect("kept");
+        let bundle = auditor.bundle().expect("reads").expect("a bundle");
+        let believed = check(&bundle.to_bytes(), &trust(), &circumstances(None)).expect("believed");
+        assert_eq!(believed.manifest().epoch, epoch);
+    }
+    let folder = auditor.log().folder();
+    let signatures = folder.read("signatures/000.p/3", 1 << 16).expect("reads").expect("is there");
+    let of = |epoch: u64| {
+        let at = usize::try_from(epoch - 1).expect("small") * 128;
+        signatures.get(at..at + 128).and_then(|bytes| bytes.try_into().ok())
+    };
+    let head = auditor.log().published().expect("reads").expect("served").checkpoint().head();
+    let checked = check_history(folder, head, &trust(), of, |_| ()).expect("holds");
+    assert_eq!(checked.len(), 3);
+}
+
+#[test]
+fn a_change_of_custodians_travels_in_every_later_bundle() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    for (epoch, own, by) in [(1, [1, 2, 3], [1, 2]), (2, [4, 5, 6], [2, 3]), (3, [4, 5, 6], [4, 6])]
+    {
+        let submission = of(&manifest(epoch, &own), &by);
+        publish(&mut auditor, &mut witnesses, &submission).expect("publishes");
+    }
+    let given = countersigned(&auditor, 3);
+    auditor.countersign(&given).expect("kept");
+    drop(auditor);
+    // Also after a start, which follows the leaves again.
+    let auditor = open(dir.path(), &witnesses).expect("opens");
+    let bundle = auditor.bundle().expect("reads").expect("a bundle");
+    assert_eq!(bundle.chain.len(), 1);
+    check(&bundle.to_bytes(), &trust(), &circumstances(None)).expect("believed");
+}
+
+#[test]
+fn nothing_leaves_without_a_quorum_of_witnesses() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    auditor.submit(&submission(1), NOW_MS).expect("taken");
+    let lines = witnesses.cosign(&auditor).expect("cosigned");
+    // Two witnesses of one operator are one.
+    let refused = auditor.release(&lines[..2], NOW_S).map(|_| ());
+    assert!(matches!(refused, Err(SubmitError::Quorum(_))), "{refused:?}");
+    let refused = auditor.release(&lines, NOW_S + 3_601).map(|_| ());
+    assert!(matches!(refused, Err(SubmitError::Quorum(_))), "cosignatures of another hour");
+    assert_eq!(auditor.response(1).expect("reads"), None);
+    assert!(auditor.log().published().expect("reads").is_none());
+    assert!(auditor.awaits_witnesses().expect("reads"));
+    auditor.release(&lines[1..3], NOW_S).expect("two operators").expect("an epoch");
+    assert!(!auditor.awaits_witnesses().expect("reads"));
+}
+
+#[test]
+fn an_epoch_has_one_manifest_for_ever() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    let first = publish(&mut auditor, &mut witnesses, &submission(1)).expect("publishes");
+    let mut other = manifest(1, &[1, 2, 3]);
+    other.fleets[0].nodes[0].site = "elsewhere".to_owned();
+    let refused = auditor.submit(&of(&other, &[1, 2]), NOW_MS);
+    assert!(matches!(refused, Err(SubmitError::Equivocation { epoch: 1 })), "{refused:?}");
+    // The same again is answered with the same.
+    let again = publish(&mut auditor, &mut witnesses, &submission(1)).expect("publishes");
+    assert_eq!(again, first);
+}
+
+#[test]
+fn a_gap_a_repeated_digest_and_a_weak_policy_are_refused_before_anything_is_written() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    publish(&mut auditor, &mut witnesses, &submission(1)).expect("publishes");
+    let refused = auditor.submit(&submission(3), NOW_MS);
+    let gap = ManifestError::Epoch { got: 3, expected: 2 };
+    assert!(matches!(refused, Err(SubmitError::Manifest(error)) if error == gap));
+    let repeated = Submission { epoch: 2, ..submission(1) };
+    let refused = auditor.submit(&repeated, NOW_MS);
+    assert!(matches!(refused, Err(SubmitError::Epoch { got: 2, expected: 1 })), "{refused:?}");
+    let unsigned = auditor.submit(&of(&manifest(2, &[1, 2, 3]), &[1]), NOW_MS);
+    let short = ManifestError::Custodians { got: 1, needed: 2 };
+    assert!(matches!(unsigned, Err(SubmitError::Manifest(error)) if error == short));
+    let mut weak = manifest(2, &[1, 2, 3]);
+    weak.policy.replace_ms = 0;
+    let refused = auditor.submit(&of(&weak, &[1, 2]), NOW_MS);
+    assert!(matches!(refused, Err(SubmitError::Floor(_))), "{refused:?}");
+    let spaced = Submission { manifest: submission(2).manifest + "\n", ..submission(2) };
+    let refused = auditor.submit(&spaced, NOW_MS);
+    let form = ManifestError::NotCanonical;
+    assert!(matches!(refused, Err(SubmitError::Manifest(error)) if error == form));
+    assert_eq!(auditor.log().head().size, 1);
+    publish(&mut auditor, &mut witnesses, &submission(2)).expect("goes on");
+}
+
+#[test]
+fn a_clock_that_went_back_makes_no_epoch_older_than_the_one_before() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    publish(&mut auditor, &mut witnesses, &submission(1)).expect("publishes");
+    auditor.submit(&submission(2), NOW_MS - DAY_MS).expect("taken");
+    let lines = witnesses.cosign(&auditor).expect("cosigned");
+    let second = auditor.release(&lines, NOW_S).expect("released").expect("an epoch");
+    assert_eq!(second.response().timestamp, NOW_MS);
+}
+
+/// Stops the auditor after each of its durable steps, starts it again, and publishes what was asked.
+#[test]
+fn a_crash_at_any_step_leaves_one_statement_for_the_epoch() {
+    let mut steps = 0;
+    loop {
+        let Scene { dir, mut witnesses } = scene();
+        let mut auditor = open(dir.path(), &witnesses).expect("opens");
+        publish(&mut auditor, &mut witnesses, &submission(1)).expect("publishes");
+        auditor.log().folder().danger_crash_after(steps);
+        let before = publish(&mut auditor, &mut witnesses, &submission(2));
+        drop(auditor);
+
+        let mut auditor = open(dir.path(), &witnesses).expect("opens after a crash");
+        let resumed = auditor.log().head().size;
+        assert!((1..=2).contains(&resumed), "{resumed}");
+        let finished = before.is_ok();
+        // A minute later; what the crash left behind keeps its own time.
+        if let Err(error) = &before {
+            assert!(error.to_string().contains("stopped by a test"), "step {steps}: {error}");
+        }
+        auditor.submit(&submission(2), NOW_MS + 60_000).expect("goes on");
+        let lines = witnesses.cosign(&auditor).expect("cosigned");
+        let after = auditor.release(&lines, NOW_S).expect("released").expect("an epoch");
+        if resumed == 2 {
+            assert_eq!(after.response().timestamp, NOW_MS, "step {steps}: the intent's time");
+        }
+        if let Ok(before) = before {
+            assert_eq!(*after.response(), before, "step {steps}: two statements for one epoch");
+        }
+        assert_eq!(auditor.log().head().size, 2);
+        let leaf = auditor.log().entry(1).expect("a leaf");
+        let stated = after.response().statement().expect("suite 1").to_bytes();
+        assert!(leaf.windows(stated.len()).any(|part| part == stated), "step {steps}");
+        if finished {
+            // Intent, entries, tile, signed head, checkpoint, response: each has three.
+            assert_eq!(steps, 18);
+            return;
+        }
+        steps += 1;
+    }
+}
+
+#[test]
+fn an_old_copy_of_its_folder_signs_nothing() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    publish(&mut auditor, &mut witnesses, &submission(1)).expect("publishes");
+    drop(auditor);
+    let old = dir.path().join("old");
+    copy(&dir.path().join("auditor"), &old);
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    publish(&mut auditor, &mut witnesses, &submission(2)).expect("publishes");
+    drop(auditor);
+
+    let folder = Arc::new(Folder::open(&old).expect("a folder"));
+    let mut restored = Auditor::open(folder, setup()).expect("opens");
+    let mut other = manifest(2, &[1, 2, 3]);
+    other.fleets[0].nodes[0].site = "elsewhere".to_owned();
+    let refused = restored.submit(&of(&other, &[1, 2]), NOW_MS);
+    assert!(matches!(refused, Err(SubmitError::Unconfirmed)), "{refused:?}");
+    let refused = restored.confirm(&witnesses.latest());
+    assert!(matches!(refused, Err(SubmitError::Restored { got: 1, witnessed: 2 })), "{refused:?}");
+    // Half of them may be the half that never saw the second epoch.
+    let refused = restored.confirm(&witnesses.latest()[..2]);
+    assert!(matches!(refused, Err(SubmitError::TooFewWitnesses { got: 2, of: 4 })), "{refused:?}");
+    let refused = restored.submit(&of(&other, &[1, 2]), NOW_MS);
+    assert!(matches!(refused, Err(SubmitError::Unconfirmed)), "{refused:?}");
+    let refused = restored.release(&[], NOW_S).map(|_| ());
+    assert!(matches!(refused, Err(SubmitError::Unconfirmed)), "{refused:?}");
+}
+
+#[test]
+fn a_key_that_signs_a_second_tree_elsewhere_is_an_emergency() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    publish(&mut auditor, &mut witnesses, &submission(1)).expect("publishes");
+    let other = tempfile::tempdir().expect("a folder");
+    let folder = Arc::new(Folder::open(other.path()).expect("a folder"));
+    let mut twin = Auditor::open(folder, setup()).expect("opens");
+    twin.confirm(&[None, None, None]).expect("witnesses that lie for it");
+    let mut manifest = manifest(1, &[1, 2, 3]);
+    manifest.fleets[0].nodes[0].site = "elsewhere".to_owned();
+    twin.submit(&of(&manifest, &[1, 2]), NOW_MS).expect("taken");
+    // Honest witnesses cosign neither its tree nor let it confirm.
+    let request = twin.request(1).expect("a request").to_bytes();
+    let refused = witnesses.0[0].add_checkpoint(&request, NOW_S);
+    let fork = matches!(refused, Err(WitnessError::Refused(Refusal::Fork { size: 1, .. })));
+    assert!(fork, "{refused:?}");
+    let refused = twin.confirm(&witnesses.latest());
+    assert!(matches!(refused, Err(SubmitError::Forked { size: 1 })), "{refused:?}");
+}
+
+#[test]
+fn a_rotten_tile_is_found_before_anything_is_signed() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    publish(&mut auditor, &mut witnesses, &submission(1)).expect("publishes");
+    drop(auditor);
+    for path in ["tile/entries/000.p/1", "tile/0/000.p/1"] {
+        let file = dir.path().join("auditor").join(path);
+        let good = std::fs::read(&file).expect("a tile");
+        let mut rotten = good.clone();
+        rotten[20] ^= 1;
+        std::fs::write(&file, rotten).expect("writes");
+        let refused = open(dir.path(), &witnesses).map(|_| ());
+        assert!(matches!(refused, Err(SubmitError::Log(LogError::Tiles(_)))), "{refused:?}");
+        std::fs::write(&file, good).expect("writes");
+    }
+    open(dir.path(), &witnesses).expect("mended");
+}
+
+#[test]
+fn two_publishers_cannot_have_one_folder() {
+    let Scene { dir, witnesses } = scene();
+    let first = open(dir.path(), &witnesses).expect("opens");
+    let second = open(dir.path(), &witnesses).map(|_| ());
+    let locked = matches!(second, Err(SubmitError::Folder(FolderError::Locked { .. })));
+    assert!(locked, "{second:?}");
+    drop(first);
+    open(dir.path(), &witnesses).expect("free again");
+}
+
+#[test]
+fn a_disk_that_failed_once_is_read_again_before_more_is_signed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Arc::new(Folder::open(dir.path()).expect("a folder"));
+    let mut one = Log::open(Arc::clone(&folder), log(ORIGIN)).expect("a log");
+    folder.danger_crash_after(2);
+    let failed = one.append(&[b"first".to_vec()]).map(|_| ());
+    assert!(matches!(failed, Err(LogError::Folder(FolderError::Crashed))), "{failed:?}");
+    folder.danger_crash_after(u32::MAX);
+    let refused = one.append(&[b"second".to_vec()]).map(|_| ());
+    assert!(matches!(refused, Err(LogError::Unsure)), "{refused:?}");
+    drop(one);
+    let mut one = Log::open(folder, log(ORIGIN)).expect("a log");
+    one.append(&[b"second".to_vec()]).expect("appends");
+    assert_eq!(one.entry(0).expect("an entry"), b"second");
+}
+
+#[test]
+fn a_log_grows_across_tiles_and_opens_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Arc::new(Folder::open(dir.path()).expect("a folder"));
+    let mut one = Log::open(Arc::clone(&folder), log(ORIGIN)).expect("a log");
+    let entry = |n: u64| format!("entry {n}").into_bytes();
+    for batch in [0..1, 1..200, 200..256, 256..257, 257..700] {
+        let entries: Vec<Vec<u8>> = batch.map(entry).collect();
+        one.append(&entries).expect("appends");
+    }
+    let head = one.head();
+    drop(one);
+    let one = Log::open(folder, log(ORIGIN)).expect("opens");
+    assert_eq!((one.head(), head.size), (head, 700));
+    for index in [0, 199, 255, 256, 257, 699] {
+        assert_eq!(one.entry(index).expect("an entry"), entry(index));
+    }
+    assert!(matches!(one.entry(700), Err(LogError::Tiles(_))));
+    assert!(matches!(one.inclusion(700), Err(LogError::Beyond { got: 700, size: 700 })));
+}
+
+#[test]
+fn a_witness_keeps_what_it_cosigned_across_a_crash() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &witnesses).expect("opens");
+    publish(&mut auditor, &mut witnesses, &submission(1)).expect("publishes");
+    auditor.submit(&submission(2), NOW_MS).expect("taken");
+    let request = auditor.request(1).expect("a request").to_bytes();
+    drop(witnesses);
+    for steps in 0..4 {
+        let folder = Arc::new(Folder::open(&dir.path().join("w0")).expect("a folder"));
+        let logs = vec![log(ORIGIN).key().clone()];
+        let mut one = Witness::open(Arc::clone(&folder), witness(0), logs).expect("a witness");
+        folder.danger_crash_after(steps);
+        let answer = one.add_checkpoint(&request, NOW_S);
+        let latest = one.latest(ORIGIN).expect("one").checkpoint().size();
+        match answer {
+            // Nothing was said, so nothing needs to be remembered; if the disk has it, no harm.
+            Err(WitnessError::Folder(FolderError::Crashed)) => assert_eq!(latest, 1),
+            Err(WitnessError::Refused(Refusal::Conflict { size: 2, .. })) => assert_eq!(latest, 2),
+            other => panic!("step {steps}: {other:?}"),
+        }
+    }
+    let witnesses = Witnesses::open(dir.path());
+    let latest = witnesses.0[0].latest(ORIGIN).expect("one");
+    assert_eq!(latest.checkpoint().size(), 2);
+}
+
+#[test]
+fn paths_stay_below_the_folder() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Folder::open(dir.path()).expect("a folder");
+    for path in ["", "/etc/passwd", "../up", "a/../b", "a//b", ".lock", "a/.b.draft", "a\\b", "a\0"]
+    {
+        let refused = folder.write(path, b"x");
+        assert!(matches!(refused, Err(FolderError::Path { .. })), "{path:?}");
+        assert!(folder.read(path, 10).is_err(), "{path:?}");
+    }
+    folder.write("tile/entries/000.p/1", b"x").expect("writes");
+    let refused = folder.read("tile/entries/000.p/1", 0);
+    assert!(matches!(refused, Err(FolderError::TooLong { cap: 0, .. })));
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copies");
+        }
+    }
+}
