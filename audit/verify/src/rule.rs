@@ -16,8 +16,8 @@ pub const CLOCK_LEAD_MAX_MS: u64 = 5 * 60_000;
 
 /// A manifest that the whole rule holds for.
 ///
-/// # INV-9: logged before trusted
-/// Only [`check`] makes one: fresh, cosigned, counter-signed, and the latest that its log holds.
+/// Only [`check`] makes one: fresh, cosigned, counter-signed, and the latest that its log holds. It is
+/// the half of INV-9 that pins cannot give: what a device believes without an update of its app.
 #[derive(Debug, Clone)]
 pub struct Believed {
     manifest: Verified<Manifest>,
