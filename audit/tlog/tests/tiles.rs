@@ -7,8 +7,8 @@ use strongroom_tlog::{
     Hash, TreeHead, leaf_hash,
     merkle::{NodeReader, ProveError, SIZE_MAX, prove_inclusion, verify_inclusion},
     tiles::{
-        BundleError, ContentError, GROWTH_MAX, PathError, Tile, TileError, TileKind, VerifiedTiles,
-        decode_bundle, encode_bundle, written,
+        BundleError, ContentError, GROWTH_MAX, PathError, Tile, TileError, TileKind, TileSource,
+        VerifiedTiles, decode_bundle, encode_bundle, written,
     },
 };
 use world::Files;
@@ -195,9 +195,45 @@ fn large_trees_are_read_through_three_levels() {
     assert!(matches!(tiles.entry(70_000), Err(TileError::Beyond { size: 70_000 })));
     assert!(matches!(tiles.bundle(274), Err(TileError::Beyond { .. })));
     assert!(matches!(tiles.bundle(u64::MAX), Err(TileError::Beyond { .. })));
-    for (level, index) in [(0, 70_000), (0, u64::MAX), (16, 1), (17, 0), (63, 0), (64, 0), (255, 1)]
-    {
+    for (level, index) in [
+        (0, 70_000),
+        (0, u64::MAX),
+        (16, 1),
+        (17, 0),
+        (63, 0),
+        (64, 0),
+        (255, 1),
+        (1, 1 << 63),
+        (7, 1 << 57),
+    ] {
         assert!(matches!(tiles.node(level, index), Err(TileError::Beyond { .. })), "{level}");
+    }
+}
+
+#[test]
+fn a_tile_is_exactly_as_long_as_its_width_says() {
+    let (files, tree) = Files::of(259);
+    for path in ["tile/0/000", "tile/0/001.p/3", "tile/1/000.p/1"] {
+        let len = files.files[path].len();
+        for wrong in [0, len - 32, len - 1, len + 1, len + 32] {
+            let mut files = files.clone();
+            files.files.get_mut(path).expect("a file").resize(wrong, 0);
+            let node = VerifiedTiles::open(&Unlimited(&files), tree.head())
+                .and_then(|tiles| tiles.node(0, 5));
+            let expected = TileError::Length { path: path.to_owned(), got: wrong, expected: len };
+            assert_eq!(node, Err(expected));
+        }
+    }
+}
+
+/// A source that does not keep to the length that it is told.
+struct Unlimited<'a>(&'a Files);
+
+impl TileSource for Unlimited<'_> {
+    type Error = String;
+
+    fn read(&self, path: &str, _: usize) -> Result<Vec<u8>, String> {
+        self.0.read(path, usize::MAX)
     }
 }
 
@@ -255,7 +291,7 @@ fn trees_too_large_for_the_library_are_refused_before_it() {
 #[test]
 fn the_largest_tree_is_read_without_an_overflow() {
     struct Alike(Vec<Hash>);
-    impl strongroom_tlog::tiles::TileSource for Alike {
+    impl TileSource for Alike {
         type Error = String;
         fn read(&self, path: &str, len_max: usize) -> Result<Vec<u8>, String> {
             let tile = Tile::parse(path).map_err(|error| error.to_string())?;

@@ -7,8 +7,8 @@ use strongroom_tlog::{
     CheckpointError, EMPTY_ROOT, Hash, LogKey, NoteError, TreeHead,
     merkle::{ProofError, Tree, prove_consistency},
     witness::{
-        ADD_CHECKPOINT_PATH, AddCheckpoint, Answer, AnswerError, KnownLog, Refusal, cosigned_body,
-        latest_path,
+        ADD_CHECKPOINT_PATH, AddCheckpoint, Answer, AnswerError, KnownLog, Refusal, RequestError,
+        cosigned_body, latest_path,
     },
 };
 
@@ -251,7 +251,9 @@ fn a_request_has_one_form_and_a_size() {
     let signed = world::signed(ORIGIN, scene.head(20));
     assert!(AddCheckpoint::new(10, vec![EMPTY_ROOT; 63], &signed).is_ok());
     assert!(AddCheckpoint::new(10, vec![EMPTY_ROOT; 64], &signed).is_err());
-    assert!(AddCheckpoint::parse(&vec![b'o'; 69_633]).is_err());
+    let long = AddCheckpoint::parse(&vec![b'o'; 69_633]);
+    assert_eq!(long, Err(RequestError::TooLong { got: 69_633, cap: 69_632 }));
+    assert!(matches!(AddCheckpoint::parse(&vec![b'o'; 69_632]), Err(RequestError::Line(_))));
 }
 
 #[test]

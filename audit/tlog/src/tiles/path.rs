@@ -71,13 +71,12 @@ impl Tile {
         let (number, width) = match rest.split_once(".p/") {
             Some((number, width)) => {
                 let width = lines::decimal(width).and_then(|width| u16::try_from(width).ok());
-                // A full tile has no suffix.
-                let width = width.filter(|width| *width < WIDTH);
                 (number, width.ok_or_else(malformed)?)
             }
             None => (rest, WIDTH),
         };
         let tile = Self::new(kind, parse_index(number).ok_or_else(malformed)?, width)?;
+        // A full tile with a suffix, a group of two digits: they print otherwise.
         if tile.path() == path { Ok(tile) } else { Err(malformed()) }
     }
 
@@ -154,15 +153,13 @@ impl Tile {
     }
 }
 
-/// Groups of three digits, all but the last behind an `x`.
+/// Groups of three digits, all but the last behind an `x`. Takes other forms of a group too, which
+/// do not print alike.
 fn parse_index(text: &str) -> Option<u64> {
     let mut index = 0_u64;
     let mut groups = text.split('/').peekable();
     while let Some(group) = groups.next() {
         let digits = if groups.peek().is_some() { group.strip_prefix('x')? } else { group };
-        if digits.len() != 3 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-            return None;
-        }
         index = index.checked_mul(1_000)?.checked_add(digits.parse().ok()?)?;
     }
     Some(index)
