@@ -14,7 +14,10 @@ mod folder;
 mod log;
 mod witness;
 
-pub use auditor::{Auditor, AuditorSetup, Countersigned, Released, Submission, SubmitError};
+pub use auditor::{
+    Answer, Auditor, AuditorSetup, Countersigned, PUBLISH_LEN_MAX, Released, Submission,
+    SubmitError,
+};
 pub use folder::{Folder, FolderError};
 pub use log::{Log, LogError};
 pub use witness::{Witness, WitnessError};

@@ -1,118 +1,18 @@
 //! An auditor over its folder and its witnesses: what it signs, and what no crash makes it sign twice.
 
-#[path = "../../verify/tests/world/mod.rs"]
-mod world;
+mod stage;
 
-use ed25519_dalek::Signer as _;
-use std::{path::Path, sync::Arc};
+use stage::world::{DAY_MS, NOW_MS, ORIGIN, circumstances, log, manifest, trust, witness};
+use stage::{
+    NOW_S, Scene, Witnesses, copy, countersigned, of, open, publish, scene, setup, submission,
+};
+use std::sync::Arc;
 use strongroom_log::{
-    Auditor, AuditorSetup, Countersigned, Folder, FolderError, Log, LogError, Submission,
-    SubmitError, Witness, WitnessError,
+    Auditor, Folder, FolderError, Log, LogError, Submission, SubmitError, Witness, WitnessError,
 };
-use strongroom_manifest::{Floors, Manifest, ManifestError};
-use strongroom_tlog::{
-    NoteSignature, Policy, SeedSigner, SignedCheckpoint,
-    witness::{Answer, Refusal},
-};
-use strongroom_verify::{AuditResponse, check, check_history, countersign_message};
-use world::{
-    AUDITOR, DAY_MS, NAMESPACE, NOW_MS, OPERATOR, ORIGIN, circumstances, custodians, key, log,
-    manifest, policy, signed, trust, witness,
-};
-
-type TestAuditor = Auditor<SeedSigner, SeedSigner>;
-
-const NOW_S: u64 = NOW_MS / 1_000;
-
-fn setup() -> AuditorSetup<SeedSigner, SeedSigner> {
-    AuditorSetup {
-        namespace: NAMESPACE.to_owned(),
-        custodians: custodians(&[1, 2, 3]),
-        floors: Floors::PRODUCTION,
-        operator_key: key(OPERATOR).verifying_key().to_bytes(),
-        policy: Policy::parse(policy().as_bytes()).expect("a policy"),
-        log_signer: log(ORIGIN),
-        statement_signer: SeedSigner::new(&[AUDITOR; 32]),
-    }
-}
-
-/// Four witnesses, each with a folder of its own.
-struct Witnesses(Vec<Witness<SeedSigner>>);
-
-impl Witnesses {
-    fn open(root: &Path) -> Self {
-        let open = |at: usize| {
-            let folder = Folder::open(&root.join(format!("w{at}"))).expect("a folder");
-            let logs = vec![log(ORIGIN).key().clone()];
-            Witness::open(Arc::new(folder), witness(at), logs).expect("a witness")
-        };
-        Self((0..4).map(open).collect())
-    }
-
-    fn latest(&self) -> Vec<Option<SignedCheckpoint>> {
-        self.0.iter().map(|witness| witness.latest(ORIGIN).cloned()).collect()
-    }
-
-    /// What an auditor's server does with its witnesses, without the network.
-    fn cosign(&mut self, auditor: &TestAuditor) -> Result<Vec<NoteSignature>, SubmitError> {
-        let mut lines = Vec::new();
-        for witness in &mut self.0 {
-            let old = witness.latest(ORIGIN).map_or(0, |latest| latest.checkpoint().size());
-            let request = auditor.request(old)?;
-            let body = witness.add_checkpoint(&request.to_bytes(), NOW_S).expect("cosigns");
-            match Answer::parse(200, body.as_bytes()).expect("an answer") {
-                Answer::Cosigned(cosigned) => lines.extend(cosigned),
-                other => panic!("{other:?}"),
-            }
-        }
-        Ok(lines)
-    }
-}
-
-fn open(root: &Path, witnesses: &Witnesses) -> Result<TestAuditor, SubmitError> {
-    let folder = Arc::new(Folder::open(&root.join("auditor"))?);
-    let mut auditor = Auditor::open(folder, setup())?;
-    auditor.confirm(&witnesses.latest())?;
-    Ok(auditor)
-}
-
-fn submission(epoch: u64) -> Submission {
-    of(&manifest(epoch, &[1, 2, 3]), &[1, 2])
-}
-
-fn of(manifest: &Manifest, by: &[u8]) -> Submission {
-    let signed = signed(manifest, by);
-    Submission { epoch: manifest.epoch, manifest: signed.manifest, signatures: signed.signatures }
-}
-
-/// Publishes an epoch, from the submission to the signature.
-fn publish(
-    auditor: &mut TestAuditor,
-    witnesses: &mut Witnesses,
-    submission: &Submission,
-) -> Result<AuditResponse, SubmitError> {
-    auditor.submit(submission, NOW_MS)?;
-    let lines = witnesses.cosign(auditor)?;
-    Ok(auditor.release(&lines, NOW_S)?.expect("an epoch").response().clone())
-}
-
-fn countersigned(auditor: &TestAuditor, epoch: u64) -> Countersigned {
-    let released = auditor.response(epoch).expect("reads").expect("released");
-    let leaf = auditor.log().entry(epoch - 1).expect("a leaf");
-    let message = countersign_message(ORIGIN, &leaf, &released.response().signature.0);
-    Countersigned { epoch, signature: key(OPERATOR).sign(&message).to_bytes() }
-}
-
-struct Scene {
-    dir: tempfile::TempDir,
-    witnesses: Witnesses,
-}
-
-fn scene() -> Scene {
-    let dir = tempfile::tempdir().expect("a folder");
-    let witnesses = Witnesses::open(dir.path());
-    Scene { dir, witnesses }
-}
+use strongroom_manifest::ManifestError;
+use strongroom_tlog::witness::Refusal;
+use strongroom_verify::{check, check_history};
 
 #[test]
 fn what_it_publishes_a_client_believes_and_a_verifier_reads_whole() {
@@ -426,17 +326,4 @@ fn paths_stay_below_the_folder() {
     folder.write("tile/entries/000.p/1", b"x").expect("writes");
     let refused = folder.read("tile/entries/000.p/1", 0);
     assert!(matches!(refused, Err(FolderError::TooLong { cap: 0, .. })));
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("copies");
-        }
-    }
 }

@@ -1,8 +1,10 @@
 //! The auditor: one manifest after another, each looked at before it is signed (spec §21.4).
 
+mod api;
 mod error;
 mod publish;
 
+pub use api::{Answer, PUBLISH_LEN_MAX};
 pub use error::SubmitError;
 pub use publish::{Countersigned, Released, Submission};
 
@@ -34,6 +36,8 @@ pub struct AuditorSetup<S, A> {
     pub log_signer: LogSigner<S>,
     /// Signs statements.
     pub statement_signer: A,
+    /// From when on, milliseconds since the Unix epoch: clients that pin the key pin that, too.
+    pub statement_not_before_ms: u64,
 }
 
 /// One namespace's auditor.
@@ -59,6 +63,7 @@ struct Setup<A> {
     operator_key: [u8; 32],
     policy: Policy,
     statement_signer: A,
+    statement_not_before_ms: u64,
 }
 
 impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
@@ -76,6 +81,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             operator_key: setup.operator_key,
             policy: setup.policy,
             statement_signer: setup.statement_signer,
+            statement_not_before_ms: setup.statement_not_before_ms,
         };
         let mut auditor = Self {
             setup: own,

@@ -102,7 +102,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         let statement = Statement {
             namespace: self.setup.namespace.clone(),
             // A clock that went back makes an epoch look older, never older than the one before.
-            timestamp_ms: now_ms.max(self.last_ms),
+            timestamp_ms: now_ms.max(self.last_ms).max(self.setup.statement_not_before_ms),
             epoch: manifest.epoch,
             digest,
         };

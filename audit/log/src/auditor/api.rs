@@ -1,0 +1,301 @@
+//! What an auditor answers over HTTP, without the network: Cloudflare's Key Transparency auditor API at
+//! the root of its host, and the log below the namespace's name (spec §21.9).
+
+use super::{Auditor, Submission, SubmitError};
+use serde::{Deserialize, Serialize};
+use strongroom_manifest::{Hex, ManifestSignatures};
+use strongroom_tlog::{
+    NoteSigner,
+    tiles::{Tile, TileKind, WIDTH},
+};
+use strongroom_verify::LEAF_LEN_MAX;
+use strongroom_wire::digest::sha256;
+
+/// The largest body of a request to publish, in bytes.
+pub const PUBLISH_LEN_MAX: usize = 2 * LEAF_LEN_MAX;
+
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
+const TEXT: &str = "text/plain; charset=utf-8";
+const BYTES: &str = "application/octet-stream";
+const YEAR_S: u32 = 31_536_000;
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type.
+    pub content_type: &'static str,
+    /// How long a cache may keep it; files of a log never change.
+    pub max_age_s: u32,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    fn ok(content_type: &'static str, max_age_s: u32, body: Vec<u8>) -> Self {
+        Self { status: 200, content_type, max_age_s, body }
+    }
+
+    fn json(value: &impl Serialize) -> Self {
+        // These types hold only numbers, strings, lists and structures, which always serialise.
+        Self::ok(JSON, 5, serde_json::to_vec(value).unwrap_or_default())
+    }
+
+    /// RFC 9457, with what went wrong.
+    fn problem(status: u16, code: &'static str, detail: String) -> Self {
+        let title = match status {
+            400 => "Bad Request",
+            404 => "Not Found",
+            409 => "Conflict",
+            503 => "Service Unavailable",
+            _ => "Internal Server Error",
+        };
+        let body = serde_json::to_vec(&Problem { code, detail, status, title }).unwrap_or_default();
+        Self { status, content_type: PROBLEM, max_age_s: 0, body }
+    }
+
+    fn not_found(path: &str) -> Self {
+        let shown: String = path.chars().take(120).collect();
+        Self::problem(404, "not_found", format!("nothing at {shown}"))
+    }
+}
+
+#[derive(Serialize)]
+struct Problem {
+    code: &'static str,
+    detail: String,
+    status: u16,
+    title: &'static str,
+}
+
+#[derive(Serialize)]
+struct Info {
+    keys: [KeyInfo; 1],
+    logs: [String; 1],
+}
+
+#[derive(Serialize)]
+struct KeyInfo {
+    public_key: Hex<32>,
+    not_before: u64,
+}
+
+#[derive(Serialize)]
+struct Namespaces {
+    namespaces: [Namespace; 1],
+}
+
+/// As Cloudflare's client reads it: `log_directory` is null, since a folder there would be one of AKD
+/// proofs; an empty string there stops that client.
+#[derive(Serialize)]
+struct Namespace {
+    name: String,
+    log_directory: Option<String>,
+    root: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_verified_epoch: Option<u64>,
+    status: &'static str,
+    reports_uri: String,
+    audits_uri: String,
+    signature_version: u32,
+    ciphersuite: u32,
+}
+
+#[derive(Serialize)]
+struct LastVerified {
+    job_id: String,
+    epoch: u64,
+    start_hash: Hex<32>,
+    end_hash: Hex<32>,
+    timestamp: u64,
+}
+
+/// A request to publish: Cloudflare's two fields, and what this auditor must have read before it signs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishRequest {
+    epoch: u64,
+    digest: Hex<32>,
+    #[serde(default)]
+    manifest: Option<String>,
+    #[serde(default)]
+    signatures: Option<ManifestSignatures>,
+}
+
+impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
+    /// Answers `GET`.
+    pub fn get(&self, path: &str) -> Answer {
+        self.route(path).unwrap_or_else(|error| self.failed(&error))
+    }
+
+    fn route(&self, path: &str) -> Result<Answer, SubmitError> {
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        let namespace = self.setup.namespace.as_str();
+        match parts.as_slice() {
+            ["info"] => Ok(Answer::json(&Info {
+                keys: [KeyInfo {
+                    public_key: Hex(self.setup.statement_signer.public()),
+                    not_before: self.setup.statement_not_before_ms,
+                }],
+                logs: [format!("/{namespace}")],
+            })),
+            ["namespaces"] => {
+                Ok(Answer::json(&Namespaces { namespaces: [self.namespace_info()?] }))
+            }
+            ["namespaces", name, rest @ ..] if *name == namespace => match rest {
+                [] => Ok(Answer::json(&self.namespace_info()?)),
+                ["audits", epoch] => self.audit(path, epoch),
+                ["last-verified-epoch"] => self.last_verified(path),
+                _ => Ok(Answer::not_found(path)),
+            },
+            [name, rest @ ..] if *name == namespace => self.log_file(path, rest),
+            _ => Ok(Answer::not_found(path)),
+        }
+    }
+
+    fn audit(&self, path: &str, epoch: &str) -> Result<Answer, SubmitError> {
+        // One spelling for one epoch: caches and readers must not see two.
+        let number = epoch.parse::<u64>().ok().filter(|number| number.to_string() == epoch);
+        let released = number.map(|epoch| self.response(epoch)).transpose()?.flatten();
+        Ok(released.map_or_else(|| Answer::not_found(path), |one| Answer::json(one.response())))
+    }
+
+    /// The last epoch whose signature was released.
+    fn last_released(&self) -> Result<u64, SubmitError> {
+        let published = self.log.published()?.map_or(0, |signed| signed.checkpoint().size());
+        // A crash may come between a checkpoint's publication and the signature that it allows.
+        Ok(if self.response(published)?.is_some() {
+            published
+        } else {
+            published.saturating_sub(1)
+        })
+    }
+
+    fn namespace_info(&self) -> Result<Namespace, SubmitError> {
+        let last = Some(self.last_released()?).filter(|epoch| *epoch > 0);
+        let root = match self.response(1)? {
+            Some(first) => Some(format!("1/{:?}", first.response().digest)),
+            None => None,
+        };
+        let name = self.setup.namespace.clone();
+        Ok(Namespace {
+            log_directory: None,
+            root,
+            last_verified_epoch: last,
+            status: if last.is_some() { "Online" } else { "Initialization" },
+            reports_uri: format!("/namespaces/{name}/reports"),
+            audits_uri: format!("/namespaces/{name}/audits"),
+            signature_version: 1,
+            ciphersuite: 1,
+            name,
+        })
+    }
+
+    fn last_verified(&self, path: &str) -> Result<Answer, SubmitError> {
+        let epoch = self.last_released()?;
+        let Some(last) = self.response(epoch)? else { return Ok(Answer::not_found(path)) };
+        let before = self.response(epoch.saturating_sub(1))?;
+        let digest = last.response().digest;
+        Ok(Answer::json(&LastVerified {
+            job_id: job_id(&digest.0),
+            epoch,
+            start_hash: before.map_or(Hex([0; 32]), |before| before.response().digest),
+            end_hash: digest,
+            timestamp: last.response().timestamp,
+        }))
+    }
+
+    fn log_file(&self, path: &str, rest: &[&str]) -> Result<Answer, SubmitError> {
+        let Some(published) = self.log.published()? else { return Ok(Answer::not_found(path)) };
+        let below = rest.join("/");
+        let cached = match rest {
+            ["checkpoint"] => return Ok(Answer::ok(TEXT, 5, published.to_bytes())),
+            ["bundle"] => {
+                return Ok(match self.bundle()? {
+                    Some(bundle) => Answer::ok(JSON, 5, bundle.to_bytes()),
+                    None => Answer::not_found(path),
+                });
+            }
+            ["tile", ..] => Tile::parse(&below),
+            ["signatures", name @ ..] => Tile::parse(&format!("tile/entries/{}", name.join("/"))),
+            _ => return Ok(Answer::not_found(path)),
+        };
+        // What no quorum has cosigned may still change after a crash, and a cache would keep it.
+        let size = published.checkpoint().size();
+        let vouched = |tile: &Tile| end_of(*tile).is_some_and(|end| end <= size);
+        let Some(tile) = cached.ok().filter(vouched) else {
+            return Ok(Answer::not_found(path));
+        };
+        let file = self.folder.read(&below, tile.len_max())?;
+        Ok(file.map_or_else(|| Answer::not_found(path), |file| Answer::ok(BYTES, YEAR_S, file)))
+    }
+
+    /// Takes a request to publish up to where witnesses are needed; the epoch that then waits for them.
+    ///
+    /// # Errors
+    /// The answer to give.
+    pub fn publish_request(&mut self, body: &[u8], now_ms: u64) -> Result<u64, Answer> {
+        if body.len() > PUBLISH_LEN_MAX {
+            let detail = format!("{} bytes, at most {PUBLISH_LEN_MAX}", body.len());
+            return Err(Answer::problem(400, "too_long", detail));
+        }
+        let request: PublishRequest = serde_json::from_slice(body)
+            .map_err(|error| Answer::problem(400, "malformed", error.to_string()))?;
+        let (Some(manifest), Some(signatures)) = (request.manifest, request.signatures) else {
+            let detail =
+                "this auditor signs what it has read: send `manifest` and `signatures`, too";
+            return Err(Answer::problem(400, "manifest_needed", detail.to_owned()));
+        };
+        let digest = Hex(sha256(manifest.as_bytes()));
+        if digest != request.digest {
+            let detail =
+                format!("manifest has SHA-256 {digest:?}, `digest` is {:?}", request.digest);
+            return Err(Answer::problem(400, "digest", detail));
+        }
+        let epoch = request.epoch;
+        let submission = Submission { epoch, manifest, signatures };
+        self.submit(&submission, now_ms).map_err(|error| self.failed(&error))?;
+        Ok(epoch)
+    }
+
+    /// The answer for an error: by whose mistake, and what happened.
+    pub fn failed(&self, error: &SubmitError) -> Answer {
+        let (status, code) = match error {
+            SubmitError::Manifest(_) | SubmitError::Epoch { .. } | SubmitError::NoLeaf => {
+                (400, "manifest_refused")
+            }
+            SubmitError::Floor(_) => (400, "below_floor"),
+            SubmitError::CounterSignature { .. } => (400, "countersignature"),
+            SubmitError::Equivocation { .. } | SubmitError::Repeated => (409, "published_before"),
+            SubmitError::NotReleased { .. } => (409, "not_released"),
+            SubmitError::Quorum(_)
+            | SubmitError::Unconfirmed
+            | SubmitError::TooFewWitnesses { .. } => (503, "witnesses"),
+            _ => (500, "auditor"),
+        };
+        Answer::problem(status, code, error.to_string())
+    }
+}
+
+/// Leaves up to the end of a tile; none for more than a number holds.
+fn end_of(tile: Tile) -> Option<u64> {
+    let nodes = tile.index().checked_mul(u64::from(WIDTH))?.checked_add(tile.width().into())?;
+    match tile.kind() {
+        TileKind::Entries => Some(nodes),
+        TileKind::Hashes { level } => {
+            nodes.checked_mul(1_u64.checked_shl(u32::from(level).checked_mul(8)?)?)
+        }
+    }
+}
+
+/// A UUID (RFC 9562, version 8) out of a digest: the same for the same epoch, after a crash too.
+fn job_id(digest: &[u8; 32]) -> String {
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    id[6] = (id[6] & 0x0f) | 0x80;
+    id[8] = (id[8] & 0x3f) | 0x80;
+    let text = hex::encode(id);
+    [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]].join("-")
+}
