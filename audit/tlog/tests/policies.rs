@@ -195,7 +195,9 @@ fn every_rule_of_the_language_refuses() {
     let log = log_line();
     assert_eq!(fault(""), PolicyFault::NoQuorum);
     assert_eq!(fault(&a), PolicyFault::NoQuorum);
-    assert_eq!(fault("quorum none"), PolicyFault::NotTerminated);
+    for cut in ["quorum none", "quorum none\n# end", "quorum none\n "] {
+        assert_eq!(fault(cut), PolicyFault::NotTerminated, "{cut:?}");
+    }
     assert_eq!(fault("quorum none\n\nquorum none\n"), PolicyFault::QuorumTwice);
     assert_eq!(fault("quorum a\n"), PolicyFault::Unknown("a".to_owned()));
     assert_eq!(fault(&format!("quorum a\n{a}")), PolicyFault::Unknown("a".to_owned()));
