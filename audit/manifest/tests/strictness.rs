@@ -1,5 +1,7 @@
 //! One manifest has one encoding, and every rule refuses.
 
+mod world;
+
 use ed25519_dalek::{Signer as _, SigningKey};
 use proptest::prelude::*;
 use strongroom_manifest::{
@@ -10,37 +12,7 @@ use strongroom_manifest::{
 use strongroom_wire::digest::sha256;
 
 fn manifest() -> Manifest {
-    let node = |id: u8| Node {
-        evidence: String::new(),
-        id,
-        identity_key: Hex([id; 32]),
-        link_key: Hex([100 + id; 32]),
-        roles: vec![Role::Vault],
-        site: format!("site-{id}"),
-    };
-    let custodian = |n: u8| SigningKey::from_bytes(&[n; 32]).verifying_key().to_bytes();
-    let mut custodians: Vec<Hex<32>> = (1..=3).map(|n| Hex(custodian(n))).collect();
-    custodians.sort();
-    Manifest {
-        custodians: Custodians { keys: custodians, threshold: 2 },
-        epoch: 1,
-        fleets: vec![Fleet {
-            hpke_key: Hex([7; 1_216]),
-            id: "one".to_owned(),
-            keysets: vec![Keyset { id: 1, server_key: Hex([9; 32]) }],
-            measurement: String::new(),
-            nodes: (1..=7).map(node).collect(),
-            protection: Protection::KeysOnly,
-            rollback_tolerance: 0,
-            slots: SlotRange::ALL,
-        }],
-        namespace: "org.encrypted_backups.fleet_keys.v1".to_owned(),
-        not_after_ms: 2_000,
-        not_before_ms: 1_000,
-        policy: Policy::standard(),
-        ticket_keys: vec![TicketKey { app: "chat".to_owned(), key: Hex([200; 32]) }],
-        version: 1,
-    }
+    world::manifest(1, &[1, 2, 3], 2)
 }
 
 #[test]

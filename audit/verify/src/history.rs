@@ -174,10 +174,8 @@ fn check_epoch(
         let other = format!("epoch {} and {:?}", statement.epoch, Hex(statement.digest));
         return Err(Fault::Statement(other));
     }
-    let before = match before.map(|before| before.leaf.as_ref().ok_or(Fault::Leaf)).transpose()? {
-        Some((leaf, manifest)) => Some((leaf.statement.timestamp_ms, manifest)),
-        None => None,
-    };
+    let before = before.map(|before| before.leaf.as_ref().ok_or(Fault::Leaf)).transpose()?;
+    let before = before.map(|(leaf, manifest)| (leaf.statement.timestamp_ms, manifest));
     let manifest = match before {
         Some((before_ms, _)) if statement.timestamp_ms < before_ms => {
             return Err(Fault::TimeBackwards { got_ms: statement.timestamp_ms, before_ms });

@@ -175,10 +175,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
 
     fn namespace_info(&self) -> Result<Namespace, SubmitError> {
         let last = Some(self.last_released()?).filter(|epoch| *epoch > 0);
-        let root = match self.response(1)? {
-            Some(first) => Some(format!("1/{:?}", first.response().digest)),
-            None => None,
-        };
+        let root = self.response(1)?.map(|first| format!("1/{:?}", first.response().digest));
         let name = self.setup.namespace.clone();
         Ok(Namespace {
             log_directory: None,

@@ -1,5 +1,7 @@
 //! Manifests that keep every rule, and their custodians.
 
+#![allow(dead_code, reason = "each test file uses its part of this world")]
+
 use ed25519_dalek::{Signer as _, SigningKey};
 use strongroom_manifest::{
     Custodians, Fleet, Hex, Keyset, Manifest, ManifestSignatures, Node, Policy, Protection, Role,
