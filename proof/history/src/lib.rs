@@ -139,11 +139,14 @@ pub struct Rules {
     pub exact: bool,
     /// So many calls are looked at in the search for one slot: a long history takes no longer.
     pub steps: u64,
+    /// How long an announced replacement waits, in vault time.
+    pub replace_ms: u64,
 }
 
 impl Rules {
     /// Everybody who asks is in the history.
-    pub const EXACT: Self = Self { row: 10, exact: true, steps: 5_000_000 };
+    pub const EXACT: Self =
+        Self { row: 10, exact: true, steps: 5_000_000, replace_ms: 7 * 86_400_000 };
     /// Old requests may come back.
     pub const REPLAYED: Self = Self { exact: false, ..Self::EXACT };
 }
@@ -202,6 +205,17 @@ impl Operation {
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.returned, None | Some((_, Answer::Wait | Answer::Closed | Answer::Refused)))
             || self.may_be_a_stand_in()
+    }
+
+    /// Whether the answer may tell of a replacement that this call announced and that has taken effect
+    /// since: a copy of the frame came again, later than the replacement waits. `known_ms` is the latest
+    /// vault time that anybody knew when this was asked.
+    pub(crate) fn may_be_late(&self, known_ms: u64, rules: &Rules) -> bool {
+        let nobodys = matches!(self.call, Call::RegisterFinish { authority: false, .. });
+        let in_effect =
+            matches!(self.returned, Some((_, Answer::Registered { announced: false, .. })));
+        let due_ms = known_ms.saturating_add(rules.replace_ms);
+        nobodys && in_effect && self.by.is_some_and(|(_, vault_ms)| vault_ms >= due_ms)
     }
 
     /// What a slot without a record answers looks like a first attempt that does not fit.

@@ -1,7 +1,7 @@
 //! The search for an order: Wing and Gong's, with a memory of positions that led nowhere.
 
 use crate::{Answer, Call, Operation, Rules, slot::Slot};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// What the search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,9 @@ struct History<'a> {
     /// Answered operations that are there, too, since a stand-in may have answered: if none did, the
     /// answer tells of the one charge that there is.
     copies: BTreeMap<usize, usize>,
+    /// Answered operations that are there, too, since the answer may tell of what the call announced
+    /// long before.
+    late: BTreeSet<usize>,
     rules: &'a Rules,
 }
 
@@ -90,7 +93,11 @@ impl History<'_> {
         let operation = self.answered[at];
         let answer = operation.returned.as_ref().map(|(_, answer)| answer);
         answer.map_or_else(Vec::new, |answer| {
-            place.slot.answered(&operation.call, answer, self.rules)
+            let mut after = place.slot.answered(&operation.call, answer, self.rules);
+            if self.late.contains(&at) {
+                after.extend(place.slot.told_late(&operation.call, answer, self.rules));
+            }
+            after
         })
     }
 
@@ -155,16 +162,27 @@ impl History<'_> {
     }
 }
 
+/// The latest vault time of an answer that was there when this was asked.
+fn known_before(operations: &[Operation], this: &Operation) -> u64 {
+    let there = operations.iter().filter(|other| returned(other) <= this.invoked_ms);
+    there.filter_map(|other| other.by).map(|(_, vault_ms)| vault_ms).max().unwrap_or(0)
+}
+
 /// Searches one slot's operations, which are sorted by when they were asked.
 pub(crate) fn search(operations: &[Operation], rules: &Rules) -> (Verdict, u64) {
     let answered: Vec<&Operation> =
         operations.iter().filter(|operation| operation.returned.is_some()).collect();
-    let unanswered: Vec<&Operation> =
-        operations.iter().filter(|operation| operation.is_open()).collect();
+    let may_be_late = |this: &Operation| this.may_be_late(known_before(operations, this), rules);
+    let unanswered: Vec<&Operation> = operations
+        .iter()
+        .filter(|operation| operation.is_open() || may_be_late(operation))
+        .collect();
     let place = |this: &Operation| unanswered.iter().position(|other| core::ptr::eq(*other, this));
     let perhaps = answered.iter().enumerate().filter(|(_, call)| call.may_be_a_stand_in());
     let copies = perhaps.filter_map(|(at, call)| Some((at, place(call)?))).collect();
-    let history = History { answered, unanswered, copies, rules };
+    let late = answered.iter().enumerate().filter(|(_, call)| may_be_late(call));
+    let late = late.map(|(at, _)| at).collect();
+    let history = History { answered, unanswered, copies, late, rules };
     let start = Place { low: 0, beyond: Vec::new(), happened: Vec::new(), slot: Slot::default() };
     let mut farthest = start.clone();
     let mut stack = vec![start];

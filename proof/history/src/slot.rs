@@ -17,6 +17,8 @@ pub(crate) struct Record {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Slot {
     record: Option<Record>,
+    /// The generation that the record replaced.
+    replaced: Option<u64>,
     /// The highest generation stored.
     top: u64,
     /// Charged ever.
@@ -44,6 +46,25 @@ impl Slot {
                 }
             }
         }
+        after
+    }
+
+    /// What may be after an answer that tells of a replacement which took effect since the call announced
+    /// it: nothing changes, if that is how the slot stands.
+    pub(crate) fn told_late(&self, call: &Call, answer: &Answer, rules: &Rules) -> Vec<Self> {
+        let Call::RegisterFinish { generation, key, password, .. } = *call else {
+            return Vec::new();
+        };
+        let Answer::Registered { generation: told, destroyed, .. } = answer else {
+            return Vec::new();
+        };
+        let record = Some(Record { generation, key, password });
+        let stands = |slot: &Self| {
+            slot.record == record && *told == generation && slot.replaced == *destroyed
+        };
+        let mut after = vec![self.clone()];
+        after.extend(self.passed(rules));
+        after.retain(stands);
         after
     }
 
@@ -94,6 +115,7 @@ impl Slot {
     fn stored(&self, record: Record) -> Self {
         Self {
             record: Some(record),
+            replaced: self.record.map(|before| before.generation),
             top: self.top + 1,
             open: None,
             announced: None,

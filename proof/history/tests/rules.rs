@@ -295,3 +295,40 @@ fn a_story_is_short() {
     assert!(story.operations.len() <= 3, "{story}");
     assert!(!story.operations.iter().any(|operation| operation.invoked_ms > 201), "{story}");
 }
+
+/// A replacement that nobody's authority stood behind, told of after it had taken effect.
+fn told_late(asked: u64, told: u64, destroyed: Option<u64>) -> Operation {
+    let call = Call::RegisterFinish { generation: 2, key: 8, password: RIGHT, authority: false };
+    at(asked, told, call, Answer::Registered { generation: 2, destroyed, announced: false })
+}
+
+#[test]
+fn a_receipt_may_tell_of_a_replacement_that_was_announced_long_before() {
+    let rules = Rules { replace_ms: 1_000, ..Rules::EXACT };
+    let first = stored(10, 1, 7);
+    let late = told_late(20, 1_011, Some(1));
+    check(&[first.clone(), late.clone()], &rules).expect("one history");
+    // Between its announcement and its effect others may come, and afterwards it is the record.
+    let wrong = [charged(30, 31, WRONG, 1), ended(40, 1, Answer::WrongPassword)];
+    let right = charged(1_020, 1_021, RIGHT, 2);
+    let both = [&[first.clone()][..], &wrong, &[late.clone(), right]];
+    let key = got(1_030, 2, 2, 8, 1);
+    check(&[&both.concat()[..], &[key]].concat(), &rules).expect("one history");
+    // Of two that were announced one takes effect.
+    let call = Call::RegisterFinish { generation: 2, key: 9, password: RIGHT, authority: false };
+    let other = Operation { client: 3, call, ..told_late(1_020, 2_100, Some(1)) };
+    check(&[first.clone(), other.clone()], &rules).expect("one history");
+    check(&[first, late, other], &rules).expect_err("both in effect");
+}
+
+#[test]
+fn nobody_replaces_a_record_sooner_than_a_replacement_waits() {
+    let rules = Rules { replace_ms: 1_000, ..Rules::EXACT };
+    let first = stored(10, 1, 7);
+    // The first answer has the vault time 11.
+    check(&[first.clone(), told_late(20, 1_010, Some(1))], &rules).expect_err("too early");
+    check(&[first.clone(), told_late(20, 5_000, Some(4))], &rules).expect_err("another record");
+    check(&[first.clone(), told_late(20, 5_000, None)], &rules).expect_err("no record");
+    let unsigned = Operation { by: None, ..told_late(20, 5_000, Some(1)) };
+    check(&[first, unsigned], &rules).expect_err("nobody knows when");
+}

@@ -54,7 +54,9 @@ impl World {
         for (user, slot) in core::mem::take(&mut self.histories.0) {
             let alone = self.plan.attempts_outlive_outages() && !self.users[user].touched;
             let rules = if alone { Rules::EXACT } else { Rules::REPLAYED };
-            let rules = Rules { row: u64::from(self.plan.policy.row), ..rules };
+            let policy = &self.plan.policy;
+            let (row, replace_ms) = (u64::from(policy.row), policy.replace_ms);
+            let rules = Rules { row, replace_ms, ..rules };
             let operations: Vec<Operation> = slot.into_values().collect();
             let checked = self.oracle.inv5_linearizable(&operations, &rules);
             self.report.checked += checked.operations;
