@@ -14,6 +14,9 @@ const SIGNED: &str = "signed";
 /// The checkpoint that is served: cosigned by a quorum.
 const CHECKPOINT: &str = "checkpoint";
 
+/// Lengths of entries have 16 bits.
+const ENTRY_LEN_MAX: usize = 65_535;
+
 /// One log.
 #[derive(Debug)]
 pub struct Log<S> {
@@ -62,6 +65,9 @@ impl<S: NoteSigner> Log<S> {
     /// failed to sync may hold the new checkpoint or not, and another tree of that size must not be
     /// signed before that is known.
     pub fn append(&mut self, entries: &[Vec<u8>]) -> Result<&SignedCheckpoint, LogError> {
+        if let Some(got) = entries.iter().map(Vec::len).find(|len| *len > ENTRY_LEN_MAX) {
+            return Err(LogError::EntryTooLong { got, cap: ENTRY_LEN_MAX });
+        }
         if core::mem::replace(&mut self.unsure, true) {
             return Err(LogError::Unsure);
         }
@@ -133,6 +139,18 @@ impl<S: NoteSigner> Log<S> {
     /// [`LogError`].
     pub fn entry(&self, index: u64) -> Result<Vec<u8>, LogError> {
         Ok(VerifiedTiles::open(&*self.folder, self.head())?.entry(index)?)
+    }
+
+    /// All entries, with their indexes.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub fn entries(&self) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
+        if self.head().size == 0 {
+            return Ok(Vec::new());
+        }
+        let tiles = VerifiedTiles::open(&*self.folder, self.head())?;
+        Ok(tiles.entries(0).collect::<Result<_, _>>()?)
     }
 
     /// The path from a leaf to the root.
@@ -240,6 +258,14 @@ pub enum LogError {
         got: u64,
         /// There are.
         size: u64,
+    },
+    /// An entry whose length no bundle can say.
+    #[error("an entry of {got} bytes, at most {cap}")]
+    EntryTooLong {
+        /// Bytes given.
+        got: usize,
+        /// The cap.
+        cap: usize,
     },
     /// More leaves than a log can have.
     #[error("a log of {size} leaves")]

@@ -54,7 +54,9 @@ impl<S: NoteSigner> Witness<S> {
         let last: Option<TreeHead> = latest.as_ref().map(|latest| latest.checkpoint().head());
         let consistent = request.decide(Some(&KnownLog::new(log.clone())), last)?;
         let line = cosign(&consistent, &self.signer, now_s)?;
-        let mut signed = consistent.signed().clone();
+        // The log's line and this witness's own are kept; whatever else the request carried is not
+        // this witness's to serve.
+        let mut signed = only_the_logs(consistent.signed(), log)?;
         // The line was made here; that it is good is what the signer checked.
         signed
             .add_cosignature(line.clone(), self.signer.key())
@@ -71,6 +73,15 @@ impl<S: NoteSigner> Witness<S> {
         let of = self.logs.iter().find(|(log, _)| log.name() == origin);
         of.and_then(|(_, latest)| latest.as_ref())
     }
+}
+
+fn only_the_logs(
+    signed: &SignedCheckpoint,
+    log: &LogKey,
+) -> Result<SignedCheckpoint, WitnessError> {
+    let lines = signed.note().signatures().iter().filter(|line| line.names(log)).cloned();
+    let note = Note::new(signed.note().text(), lines.collect())?;
+    Ok(SignedCheckpoint::verify(note, log)?)
 }
 
 /// Why a witness did not cosign.

@@ -41,7 +41,7 @@ fn published(auditor: &mut TestAuditor, scene: &mut Scene, epoch: u64) -> AuditR
 #[test]
 fn the_api_has_cloudflares_shapes() {
     let mut scene = scene();
-    let mut auditor = open(scene.dir.path(), &scene.witnesses).expect("opens");
+    let mut auditor = open(scene.dir.path(), &mut scene.witnesses).expect("opens");
     let ns = format!("/namespaces/{NAMESPACE}");
     let before = json_of(&auditor.get(&ns));
     assert_eq!((&before["status"], &before["root"]), (&json!("Initialization"), &Value::Null));
@@ -74,7 +74,7 @@ fn the_api_has_cloudflares_shapes() {
 #[test]
 fn the_log_is_served_as_files_that_make_its_root() {
     let mut scene = scene();
-    let mut auditor = open(scene.dir.path(), &scene.witnesses).expect("opens");
+    let mut auditor = open(scene.dir.path(), &mut scene.witnesses).expect("opens");
     let at = |below: &str| format!("/{NAMESPACE}/{below}");
     assert_eq!(code_of(&auditor.get(&at("checkpoint"))).0, 404);
     published(&mut auditor, &mut scene, 1);
@@ -96,7 +96,7 @@ fn the_log_is_served_as_files_that_make_its_root() {
 #[test]
 fn what_no_quorum_has_cosigned_is_not_served() {
     let mut scene = scene();
-    let mut auditor = open(scene.dir.path(), &scene.witnesses).expect("opens");
+    let mut auditor = open(scene.dir.path(), &mut scene.witnesses).expect("opens");
     published(&mut auditor, &mut scene, 1);
     let epoch = auditor.publish_request(&request(2), NOW_MS).expect("taken");
     assert_eq!(epoch, 2);
@@ -106,7 +106,7 @@ fn what_no_quorum_has_cosigned_is_not_served() {
     let ns = format!("/namespaces/{NAMESPACE}");
     assert_eq!(auditor.get(&format!("{ns}/audits/2")).status, 404);
     assert_eq!(json_of(&auditor.get(&format!("{ns}/last-verified-epoch")))["epoch"], json!(1));
-    let lines = scene.witnesses.cosign(&auditor).expect("cosigned");
+    let lines = scene.witnesses.cosign(&mut auditor).expect("cosigned");
     auditor.release(&lines, NOW_S).expect("released");
     assert_eq!(auditor.get(&format!("{ns}/audits/2")).status, 200);
     assert_eq!(auditor.get(&format!("/{NAMESPACE}/tile/0/000.p/2")).status, 200);
@@ -115,7 +115,7 @@ fn what_no_quorum_has_cosigned_is_not_served() {
 #[test]
 fn only_what_is_there_has_a_path() {
     let mut scene = scene();
-    let mut auditor = open(scene.dir.path(), &scene.witnesses).expect("opens");
+    let mut auditor = open(scene.dir.path(), &mut scene.witnesses).expect("opens");
     published(&mut auditor, &mut scene, 1);
     for path in [
         "",
@@ -143,8 +143,8 @@ fn only_what_is_there_has_a_path() {
 
 #[test]
 fn a_request_that_it_cannot_read_whole_is_refused_and_says_why() {
-    let scene = scene();
-    let mut auditor = open(scene.dir.path(), &scene.witnesses).expect("opens");
+    let mut scene = scene();
+    let mut auditor = open(scene.dir.path(), &mut scene.witnesses).expect("opens");
     let mut refused = |body: &[u8]| {
         code_of(&auditor.publish_request(body, NOW_MS).map(|_| ()).expect_err("refuses"))
     };

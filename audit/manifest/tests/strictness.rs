@@ -5,9 +5,8 @@ mod world;
 use ed25519_dalek::{Signer as _, SigningKey};
 use proptest::prelude::*;
 use strongroom_manifest::{
-    Custodians, Fleet, Floors, Hex, Keyset, Manifest, ManifestError, ManifestSignatures, Node,
-    Policy, Protection, Role, RuleBreach, SlotRange, TicketKey, Verified, manifest_statement,
-    parse, to_canonical_json,
+    Floors, Hex, Manifest, ManifestError, ManifestSignatures, Protection, RuleBreach, Verified,
+    manifest_statement, parse, to_canonical_json,
 };
 use strongroom_wire::digest::sha256;
 

@@ -94,7 +94,11 @@ fn a_chain_needs_only_those_that_changed_the_custodians() {
     assert_eq!(along(&[second.clone(), third, fourth.clone()]), Ok(9));
     let short = ManifestError::Custodians { got: 0, needed: 2 };
     assert_eq!(along(std::slice::from_ref(&second)), Err(short.clone()), "a link is missing");
-    assert_eq!(along(std::slice::from_ref(&fourth)), Err(short.clone()), "the first link is missing");
+    assert_eq!(
+        along(std::slice::from_ref(&fourth)),
+        Err(short.clone()),
+        "the first link is missing"
+    );
     assert_eq!(along(&[fourth, second.clone()]), Err(short), "links in another order");
     let long = vec![second; CHAIN_LEN_MAX + 1];
     assert_eq!(along(&long), Err(ManifestError::ChainTooLong { got: 65, cap: CHAIN_LEN_MAX }));

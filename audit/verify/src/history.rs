@@ -55,9 +55,6 @@ pub enum Fault {
     /// The manifest does not follow.
     #[error("{0}")]
     Manifest(#[from] ManifestError),
-    /// No pinned key signed the statement.
-    #[error("no auditor key that is pinned signed the statement")]
-    Auditor,
     /// Dated before its key was in use.
     #[error("statement of {got_ms} ms, its key signs nothing before {not_before_ms} ms")]
     AuditorKeyEarly {
@@ -74,9 +71,6 @@ pub enum Fault {
         /// The one before's.
         before_ms: u64,
     },
-    /// The operator did not counter-sign.
-    #[error("the pinned operator key did not counter-sign the leaf")]
-    CounterSignature,
 }
 
 /// How reading a history ended.
@@ -96,6 +90,26 @@ pub enum HistoryError<E> {
         /// The epoch.
         epoch: u64,
     },
+    /// The signatures that were served for an epoch are false. They do not hang from the root: whoever
+    /// served them may have spoilt them, so nobody is accused.
+    FalseSignature {
+        /// The epoch.
+        epoch: u64,
+        /// Whose.
+        whose: &'static str,
+    },
+}
+
+/// What is wrong with an epoch, and whether a signed root leads to it.
+enum Wrong {
+    Fault(Fault),
+    Signature(&'static str),
+}
+
+impl<F: Into<Fault>> From<F> for Wrong {
+    fn from(fault: F) -> Self {
+        Self::Fault(fault.into())
+    }
 }
 
 /// An entry read once, for its own check and for that of the next.
@@ -132,10 +146,10 @@ pub fn check_history<S: TileSource>(
     for bundle in 0..head.size.div_ceil(u64::from(WIDTH)) {
         let entries = tiles.bundle(bundle).map_err(HistoryError::Unchecked)?;
         let first = bundle.saturating_mul(u64::from(WIDTH)).saturating_add(1);
-        let mut vouched = Vec::with_capacity(entries.len());
-        for epoch in (first..).take(entries.len()) {
-            vouched.push(signatures(epoch).ok_or(HistoryError::NoSignatures { epoch })?);
-        }
+        // Signatures that are missing hide nothing of the epochs before them.
+        let vouched: Vec<_> = (first..).take(entries.len()).map_while(&signatures).collect();
+        let gap = first.saturating_add(vouched.len() as u64);
+        let is_whole = vouched.len() == entries.len();
         let reads = on_all_cores(entries, |bytes| Read::of(trust.origin(), bytes));
         let before = core::iter::once(last.as_ref()).chain(reads.iter().map(Some));
         let jobs: Vec<_> = (first..).zip(before.zip(&reads)).zip(vouched).collect();
@@ -143,8 +157,14 @@ pub fn check_history<S: TileSource>(
             check_epoch(epoch, before, read, &vouched, trust).map_err(|fault| (epoch, fault))
         });
         for result in results {
-            let contradiction = |(epoch, fault)| HistoryError::Contradiction { epoch, fault };
-            checked.push(result.map_err(contradiction)?);
+            let wrong = |(epoch, wrong)| match wrong {
+                Wrong::Fault(fault) => HistoryError::Contradiction { epoch, fault },
+                Wrong::Signature(whose) => HistoryError::FalseSignature { epoch, whose },
+            };
+            checked.push(result.map_err(wrong)?);
+        }
+        if !is_whole {
+            return Err(HistoryError::NoSignatures { epoch: gap });
         }
         progress(checked.len() as u64);
         last = reads.into_iter().next_back();
@@ -158,43 +178,50 @@ fn check_epoch(
     read: &Read,
     vouched: &[u8; SIGNATURES_LEN],
     trust: &Trust,
-) -> Result<CheckedEpoch, Fault> {
+) -> Result<CheckedEpoch, Wrong> {
     let file = trust.file();
     let (leaf, _) = read.leaf.as_ref().ok_or(Fault::Leaf)?;
     let expected = before.map(|before| leaf_hash(&before.bytes).0).unwrap_or_default();
     if leaf.previous != expected {
-        return Err(Fault::Previous { got: Hex(leaf.previous), expected: Hex(expected) });
+        return Err(Wrong::Fault(Fault::Previous {
+            got: Hex(leaf.previous),
+            expected: Hex(expected),
+        }));
     }
     let statement = &leaf.statement;
     let digest = sha256(&leaf.manifest);
     if statement.namespace != file.namespace {
-        return Err(Fault::Statement(format!("namespace {}", statement.namespace)));
+        return Err(Wrong::Fault(Fault::Statement(format!("namespace {}", statement.namespace))));
     }
     if (statement.epoch, statement.digest) != (epoch, digest) {
         let other = format!("epoch {} and {:?}", statement.epoch, Hex(statement.digest));
-        return Err(Fault::Statement(other));
+        return Err(Wrong::Fault(Fault::Statement(other)));
     }
     let before = before.map(|before| before.leaf.as_ref().ok_or(Fault::Leaf)).transpose()?;
     let before = before.map(|(leaf, manifest)| (leaf.statement.timestamp_ms, manifest));
     let manifest = match before {
         Some((before_ms, _)) if statement.timestamp_ms < before_ms => {
-            return Err(Fault::TimeBackwards { got_ms: statement.timestamp_ms, before_ms });
+            return Err(Wrong::Fault(Fault::TimeBackwards {
+                got_ms: statement.timestamp_ms,
+                before_ms,
+            }));
         }
         Some((_, before)) => follows(before, &leaf.manifest, &leaf.signatures)?,
         None => Succession::pinned(&file.namespace, file.custodians.clone())
-            .follow(&leaf.manifest, &leaf.signatures)?,
+            .follow(&leaf.manifest, &leaf.signatures)
+            .map(|first| Manifest::clone(&first))?,
     };
-    let (audit, counter) = vouched.split_first_chunk::<64>().ok_or(Fault::Auditor)?;
-    let counter = counter.first_chunk::<64>().ok_or(Fault::CounterSignature)?;
+    let (audit, counter) = vouched.split_first_chunk::<64>().ok_or(Wrong::Signature("auditor"))?;
+    let counter = counter.first_chunk::<64>().ok_or(Wrong::Signature("operator"))?;
     let message = statement.to_bytes();
     let signed = |key: &&crate::AuditorKey| is_strictly_signed(&key.public_key.0, &message, audit);
-    let auditor = file.auditor_keys.iter().find(signed).ok_or(Fault::Auditor)?;
+    let auditor = file.auditor_keys.iter().find(signed).ok_or(Wrong::Signature("auditor"))?;
     if statement.timestamp_ms < auditor.not_before_ms {
         let (got_ms, not_before_ms) = (statement.timestamp_ms, auditor.not_before_ms);
-        return Err(Fault::AuditorKeyEarly { got_ms, not_before_ms });
+        return Err(Wrong::Fault(Fault::AuditorKeyEarly { got_ms, not_before_ms }));
     }
     if !is_countersigned(trust.origin(), &read.bytes, audit, &file.operator_key.0, counter) {
-        return Err(Fault::CounterSignature);
+        return Err(Wrong::Signature("operator"));
     }
     Ok(CheckedEpoch {
         epoch,

@@ -142,19 +142,28 @@ fn each_way_in_which_an_epoch_can_break_is_found_at_its_epoch() {
 }
 
 #[test]
-fn a_false_signature_is_found_at_its_epoch() {
+fn a_false_signature_is_found_at_its_epoch_and_accuses_nobody() {
     let world = history(3);
-    for (at, fault) in [(3, Fault::Auditor), (70, Fault::CounterSignature)] {
+    for (at, expected) in [(3, "auditor"), (70, "operator")] {
         let mut published = publish(&world);
         published.signatures[1][at] ^= 1;
         match run(&published) {
-            Err(HistoryError::Contradiction { epoch: 2, fault: got }) => {
-                // The counter-signature is over the auditor's, so its own bytes alone are at fault.
-                assert_eq!(got, fault);
-            }
+            // The counter-signature is over the auditor's, so its own bytes alone are at fault.
+            Err(HistoryError::FalseSignature { epoch: 2, whose }) => assert_eq!(whose, expected),
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_signature_that_is_withheld_hides_no_contradiction_before_it() {
+    let mut world = history(1);
+    world.publish(&signed(&manifest(2, &[7, 8, 9]), &[7, 8, 9]));
+    world.publish(&signed(&manifest(3, &[7, 8, 9]), &[7, 8, 9]));
+    let mut published = publish(&world);
+    published.signatures.pop();
+    let found = run(&published).map(|_| ());
+    assert!(matches!(found, Err(HistoryError::Contradiction { epoch: 2, .. })), "{found:?}");
 }
 
 #[test]

@@ -267,9 +267,9 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             SubmitError::CounterSignature { .. } => (400, "countersignature"),
             SubmitError::Equivocation { .. } | SubmitError::Repeated => (409, "published_before"),
             SubmitError::NotReleased { .. } => (409, "not_released"),
-            SubmitError::Quorum(_)
-            | SubmitError::Unconfirmed
-            | SubmitError::TooFewWitnesses { .. } => (503, "witnesses"),
+            SubmitError::Quorum(_) | SubmitError::Unconfirmed | SubmitError::Unreleased { .. } => {
+                (503, "witnesses")
+            }
             _ => (500, "auditor"),
         };
         Answer::problem(status, code, error.to_string())

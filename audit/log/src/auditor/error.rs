@@ -55,28 +55,23 @@ pub enum SubmitError {
     /// A false cosignature.
     #[error("a witness sent a false cosignature: {0}")]
     Cosignature(CosignatureError),
-    /// No witness was asked yet.
-    #[error("the witnesses have not said yet what they saw of this log; nothing is signed before")]
+    /// A policy that needs no witness.
+    #[error("the policy needs no witness; an auditor without witnesses signs nothing")]
+    NoWitnesses,
+    /// No quorum of witnesses has cosigned this folder's head lately.
+    #[error(
+        "no quorum of witnesses has cosigned this log's head in the last minutes; nothing new is taken before"
+    )]
     Unconfirmed,
-    /// Too few witnesses answered.
-    #[error(
-        "{got} of {of} witnesses said what they saw of this log; more than half must, before anything is signed"
-    )]
-    TooFewWitnesses {
-        /// That answered.
-        got: usize,
-        /// Of the policy.
-        of: usize,
+    /// The epoch before has no signature yet.
+    #[error("epoch {epoch} is not released yet; it comes first")]
+    Unreleased {
+        /// The epoch before.
+        epoch: u64,
     },
-    /// A witness has seen another history.
-    #[error(
-        "a witness has cosigned another tree of {size} leaves under this log's key: the key signs \
-         elsewhere too. Nothing is signed; this is an emergency"
-    )]
-    Forked {
-        /// Its size.
-        size: u64,
-    },
+    /// Custodians changed as often as a client follows.
+    #[error("the custodians have changed as often as clients follow; a new namespace is needed")]
+    ChainFull,
     /// A witness has seen more of this log than there is.
     #[error(
         "a witness has cosigned {witnessed} leaves of this log, this folder has {got}: it is an old \
@@ -101,8 +96,8 @@ pub enum SubmitError {
         /// Its index.
         index: u64,
     },
-    /// The intent on the disk does not read.
-    #[error("the intent on the disk is damaged; nothing is signed")]
+    /// A leaf that does not fit behind the last.
+    #[error("the leaf is not of this log's next epoch; nothing is signed")]
     Intent,
     /// A response on the disk does not read.
     #[error("the response of epoch {epoch} on the disk is damaged")]

@@ -15,10 +15,20 @@ use crate::{
 use std::{collections::BTreeSet, sync::Arc};
 use strongroom_manifest::{Custodians, Floors, SignedManifest, Succession};
 use strongroom_tlog::{
-    LogSigner, NoteSigner, Policy, SignedCheckpoint, TreeHead, witness::AddCheckpoint,
+    LogSigner, NoteSignature, NoteSigner, Policy, SignedCheckpoint, verify_cosignature,
+    witness::AddCheckpoint,
 };
 use strongroom_verify::Leaf;
 use strongroom_wire::digest::sha256;
+
+/// How long a confirmation by witnesses lasts.
+pub const CONFIRMED_S_MAX: u64 = 600;
+/// How far a cosignature's time may be from the auditor's clock, as a client's rule has it.
+const COSIGNED_S_MAX: u64 = 300;
+
+fn near(now_s: u64) -> impl Fn(u64) -> bool {
+    move |timestamp| timestamp.abs_diff(now_s) <= COSIGNED_S_MAX
+}
 
 /// What an auditor is set up with.
 pub struct AuditorSetup<S, A> {
@@ -53,8 +63,8 @@ pub struct Auditor<S, A> {
     changes: Vec<(u64, SignedManifest)>,
     /// Statements never go back in time.
     last_ms: u64,
-    /// Witnesses have said that they saw nothing newer than this folder.
-    confirmed: bool,
+    /// When a quorum of witnesses last cosigned this folder's head, seconds since the Unix epoch.
+    confirmed_s: Option<u64>,
 }
 
 struct Setup<A> {
@@ -73,6 +83,10 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     /// # Errors
     /// [`SubmitError`].
     pub fn open(folder: Arc<Folder>, setup: AuditorSetup<S, A>) -> Result<Self, SubmitError> {
+        // Without witnesses nobody would notice a second history, this auditor included.
+        if !setup.policy.needs_witnesses() {
+            return Err(SubmitError::NoWitnesses);
+        }
         let log = Log::open(Arc::clone(&folder), setup.log_signer)?;
         let succession = Succession::pinned(&setup.namespace, setup.custodians);
         let own = Setup {
@@ -91,46 +105,69 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             digests: BTreeSet::new(),
             changes: Vec::new(),
             last_ms: 0,
-            confirmed: false,
+            confirmed_s: None,
         };
-        for index in 0..auditor.log.head().size {
-            let entry = auditor.log.entry(index)?;
+        for (index, entry) in auditor.log.entries()? {
             let leaf = Leaf::parse(auditor.log.origin(), &entry);
             let leaf = leaf.ok_or(SubmitError::Foreign { index })?;
-            auditor.follow(&leaf)?;
+            let followed = auditor.followed(&leaf)?;
+            auditor.take(&leaf, followed);
         }
         Ok(auditor)
     }
 
-    /// Compares this folder with what the witnesses have cosigned, and then finishes what a crash left
-    /// half done. `latest` has one item for each witness that answered: its latest checkpoint of this
-    /// log, or none if it has never seen one.
+    /// Believes that this folder is the newest there is, once a quorum of witnesses has cosigned its head
+    /// now, and then finishes what a crash left half done. Nothing is signed for a new epoch without it,
+    /// nor [`CONFIRMED_S_MAX`] seconds after it.
     ///
     /// The attack that this answers: somebody puts last week's disk back, the auditor takes another
-    /// manifest for an epoch that it has signed, and there are two histories under its key.
+    /// manifest for an epoch that it has signed, and there are two histories under its key. A witness
+    /// that cosigned more does not cosign less, whoever carries the question.
+    ///
+    /// `asked_s` is when the witnesses were asked: a line from before that is a replay, and those that
+    /// lie in the folder are.
     ///
     /// # Errors
-    /// [`SubmitError::TooFewWitnesses`], [`SubmitError::Restored`] or [`SubmitError::Forked`].
-    pub fn confirm(&mut self, latest: &[Option<SignedCheckpoint>]) -> Result<(), SubmitError> {
-        let (got, of) = (latest.len(), self.setup.policy.witnesses().len());
-        // More than half of all meet every quorum that is itself half or more.
-        if got.saturating_mul(2) <= of {
-            return Err(SubmitError::TooFewWitnesses { got, of });
-        }
-        let own = self.log.head();
-        for head in latest.iter().flatten().map(|signed| signed.checkpoint().head()) {
-            if head.size > own.size {
-                return Err(SubmitError::Restored { got: own.size, witnessed: head.size });
+    /// [`SubmitError::Quorum`] if they are too few.
+    pub fn confirm(
+        &mut self,
+        lines: &[NoteSignature],
+        asked_s: u64,
+        now_s: u64,
+    ) -> Result<(), SubmitError> {
+        self.confirmed_s = None;
+        let cosigned = self.cosigned(None, lines)?;
+        let now = |timestamp: u64| timestamp >= asked_s && near(now_s)(timestamp);
+        self.setup.policy.check(&cosigned, now).map_err(SubmitError::Quorum)?;
+        self.finish_intent()?;
+        self.confirmed_s = Some(now_s);
+        Ok(())
+    }
+
+    /// The last checkpoint with the newest good cosignature of each witness. What is not good is its
+    /// sender's affair and stops nobody.
+    fn cosigned(
+        &self,
+        published: Option<SignedCheckpoint>,
+        lines: &[NoteSignature],
+    ) -> Result<SignedCheckpoint, SubmitError> {
+        let mut cosigned = self.log.signed().clone();
+        let kept = published.filter(|old| old.checkpoint() == cosigned.checkpoint());
+        let kept = kept.iter().flat_map(|old| old.note().signatures());
+        for witness in self.setup.policy.witnesses() {
+            let of = |line: &&NoteSignature| line.names(witness.key());
+            let own = kept.clone().chain(lines).filter(of);
+            let verified = own.filter_map(|line| {
+                let at = verify_cosignature(cosigned.checkpoint(), line, witness.key()).ok()?;
+                Some((at, line))
+            });
+            let newest = verified.max_by_key(|(at, _)| *at).map(|(_, line)| line.clone());
+            if let Some(line) = newest {
+                // It verified a moment ago; a note that is full takes no more.
+                cosigned.add_cosignature(line, witness.key()).map_err(SubmitError::Cosignature)?;
             }
-            // Every log begins with the empty tree.
-            let ours =
-                if head.size == 0 { TreeHead::EMPTY } else { self.log.head_at(head.size)? };
-            if ours != head {
-                return Err(SubmitError::Forked { size: head.size });
-            }
         }
-        self.confirmed = true;
-        self.finish_intent()
+        Ok(cosigned)
     }
 
     /// The log.
@@ -147,27 +184,35 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     /// checkpoint.
     ///
     /// # Errors
-    /// [`SubmitError::Log`] if the witness is ahead: this folder is then older than what it signed.
-    pub fn request(&self, old_size: u64) -> Result<AddCheckpoint, SubmitError> {
+    /// [`SubmitError::Restored`] if the witness is ahead: this folder is then older than what it signed,
+    /// and takes nothing more.
+    pub fn request(&mut self, old_size: u64) -> Result<AddCheckpoint, SubmitError> {
         let size = self.log.head().size;
         if old_size > size {
+            self.confirmed_s = None;
             return Err(SubmitError::Restored { got: size, witnessed: old_size });
         }
         let proof = self.log.consistency(old_size)?;
         AddCheckpoint::new(old_size, proof, self.log.signed()).map_err(SubmitError::Request)
     }
 
-    fn follow(&mut self, leaf: &Leaf) -> Result<(), SubmitError> {
-        let before = self.succession.custodians().clone();
-        self.succession.follow(&leaf.manifest, &leaf.signatures).map_err(SubmitError::Manifest)?;
-        if *self.succession.custodians() != before {
+    /// The succession after a leaf, if its manifest follows. Nothing is taken yet.
+    fn followed(&self, leaf: &Leaf) -> Result<Succession, SubmitError> {
+        let mut succession = self.succession.clone();
+        succession.follow(&leaf.manifest, &leaf.signatures).map_err(SubmitError::Manifest)?;
+        Ok(succession)
+    }
+
+    /// Takes a leaf that is in the log.
+    fn take(&mut self, leaf: &Leaf, followed: Succession) {
+        if followed.custodians() != self.succession.custodians() {
             let manifest = String::from_utf8_lossy(&leaf.manifest).into_owned();
             let signed = SignedManifest { manifest, signatures: leaf.signatures.clone() };
             self.changes.push((leaf.statement.epoch, signed));
         }
+        self.succession = followed;
         self.digests.insert(sha256(&leaf.manifest));
         self.last_ms = self.last_ms.max(leaf.statement.timestamp_ms);
-        Ok(())
     }
 
     /// The changes of custodians before an epoch: the chain of its bundle.

@@ -1,8 +1,8 @@
 //! From a submission to a signature that may leave, and never two for one epoch.
 
-use super::{Auditor, SubmitError};
+use super::{Auditor, CONFIRMED_S_MAX, SubmitError, near};
 use serde::{Deserialize, Serialize};
-use strongroom_manifest::{ManifestSignatures, parse};
+use strongroom_manifest::{CHAIN_LEN_MAX, ManifestSignatures, parse};
 use strongroom_tlog::{
     LogProof, NoteSignature, NoteSigner, SignedCheckpoint, leaf_hash,
     tiles::{Tile, TileKind, WIDTH},
@@ -56,7 +56,8 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     /// # Errors
     /// [`SubmitError`]; nothing was signed for what was refused.
     pub fn submit(&mut self, submission: &Submission, now_ms: u64) -> Result<(), SubmitError> {
-        if !self.confirmed {
+        let now_s = now_ms / 1_000;
+        if self.confirmed_s.is_none_or(|at| now_s.abs_diff(at) > CONFIRMED_S_MAX) {
             return Err(SubmitError::Unconfirmed);
         }
         let size = self.log.head().size;
@@ -67,78 +68,106 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             let epoch = submission.epoch;
             return if same { Ok(()) } else { Err(SubmitError::Equivocation { epoch }) };
         }
-        let leaf = self.look_at(submission, now_ms)?;
+        // Otherwise an epoch whose witnesses were slow would never get its signature.
+        if self.awaits_witnesses()? {
+            return Err(SubmitError::Unreleased { epoch: size });
+        }
+        let leaf = self.leaf_of(submission, now_ms)?;
+        self.look_at(&leaf)?;
         let bytes = leaf.to_bytes(self.log.origin()).ok_or(SubmitError::NoLeaf)?;
         // Intent. A crash before this knows of nothing; from here the epoch has this leaf, with this
         // timestamp, and every start goes on with it.
         self.folder.write(INTENT, &bytes)?;
-        self.finish_intent()
+        self.append(leaf, bytes)
     }
 
-    /// The checks that come before anything is signed (spec §21.4, 1 to 3).
-    fn look_at(&self, submission: &Submission, now_ms: u64) -> Result<Leaf, SubmitError> {
-        let bytes = submission.manifest.as_bytes();
-        let manifest = parse(bytes).map_err(SubmitError::Manifest)?;
-        if manifest.epoch != submission.epoch {
-            let (got, expected) = (submission.epoch, manifest.epoch);
+    fn leaf_of(&self, submission: &Submission, now_ms: u64) -> Result<Leaf, SubmitError> {
+        let manifest = submission.manifest.as_bytes();
+        let statement = Statement {
+            namespace: self.setup.namespace.clone(),
+            // A clock that went back makes an epoch look older, never older than the one before.
+            timestamp_ms: now_ms.max(self.last_ms),
+            epoch: submission.epoch,
+            digest: sha256(manifest),
+        };
+        let previous = self.previous()?;
+        let signatures = submission.signatures.clone();
+        Ok(Leaf { statement, previous, manifest: manifest.to_vec(), signatures })
+    }
+
+    fn previous(&self) -> Result<[u8; 32], SubmitError> {
+        match self.log.head().size.checked_sub(1) {
+            Some(last) => Ok(leaf_hash(&self.log.entry(last)?).0),
+            None => Ok([0; 32]),
+        }
+    }
+
+    /// Everything that comes before a leaf enters the log (spec §21.4, 1 to 3), whether it was just
+    /// submitted or lay on the disk as an intent: a disk is as little believed as an operator.
+    fn look_at(&self, leaf: &Leaf) -> Result<(), SubmitError> {
+        let manifest = parse(&leaf.manifest).map_err(SubmitError::Manifest)?;
+        let statement = &leaf.statement;
+        if statement.epoch != manifest.epoch {
+            let (got, expected) = (statement.epoch, manifest.epoch);
             return Err(SubmitError::Epoch { got, expected });
         }
-        self.succession
-            .clone()
-            .follow(bytes, &submission.signatures)
-            .map_err(SubmitError::Manifest)?;
-        let digest = sha256(bytes);
+        self.followed(leaf)?;
+        let digest = sha256(&leaf.manifest);
+        let about = (statement.digest, &statement.namespace) == (digest, &self.setup.namespace);
+        let earliest_ms = self.last_ms.max(self.setup.statement_not_before_ms);
+        if !about || leaf.previous != self.previous()? || statement.timestamp_ms < earliest_ms {
+            return Err(SubmitError::Intent);
+        }
         if self.digests.contains(&digest) {
             return Err(SubmitError::Repeated);
+        }
+        let changes = manifest.custodians != *self.succession.custodians();
+        if changes && self.changes.len() >= CHAIN_LEN_MAX {
+            return Err(SubmitError::ChainFull);
         }
         for fleet in &manifest.fleets {
             self.setup.floors.check(&manifest, fleet).map_err(SubmitError::Floor)?;
         }
-        let index = manifest.epoch.saturating_sub(1);
-        let previous = match index.checked_sub(1) {
-            Some(before) => leaf_hash(&self.log.entry(before)?).0,
-            None => [0; 32],
-        };
-        let statement = Statement {
-            namespace: self.setup.namespace.clone(),
-            // A clock that went back makes an epoch look older, never older than the one before.
-            timestamp_ms: now_ms.max(self.last_ms).max(self.setup.statement_not_before_ms),
-            epoch: manifest.epoch,
-            digest,
-        };
-        let signatures = submission.signatures.clone();
-        Ok(Leaf { statement, previous, manifest: bytes.to_vec(), signatures })
-    }
-
-    /// Goes on from the intent on the disk, if it is for the next epoch: what a live submission does,
-    /// and what a start after a crash does.
-    pub(super) fn finish_intent(&mut self) -> Result<(), SubmitError> {
-        let Some(bytes) = self.folder.read(INTENT, LEAF_LEN_MAX)? else { return Ok(()) };
-        let leaf = Leaf::parse(self.log.origin(), &bytes).ok_or(SubmitError::Intent)?;
-        if leaf.statement.epoch <= self.log.head().size {
-            // It is in the log: the crash came after the append.
-            return Ok(());
-        }
-        self.follow(&leaf)?;
-        // A crash within leaves tiles that nothing signed leads to; the next start writes them again,
-        // to the same bytes.
-        self.log.append(&[bytes])?;
         Ok(())
     }
 
-    /// Whether the last epoch waits for witnesses.
+    /// Goes on from the intent on the disk, if it is for the next epoch.
+    ///
+    /// An intent that does not read or hold is as if there were none: nothing that was signed leads to
+    /// it, or it would be in the log.
+    pub(super) fn finish_intent(&mut self) -> Result<(), SubmitError> {
+        let Some(bytes) = self.folder.read(INTENT, LEAF_LEN_MAX)? else { return Ok(()) };
+        let Some(leaf) = Leaf::parse(self.log.origin(), &bytes) else { return Ok(()) };
+        match self.look_at(&leaf) {
+            Ok(()) => self.append(leaf, bytes),
+            Err(SubmitError::Log(error)) => Err(SubmitError::Log(error)),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// What a live submission does with its leaf, and what a start after a crash does.
+    fn append(&mut self, leaf: Leaf, bytes: Vec<u8>) -> Result<(), SubmitError> {
+        let followed = self.followed(&leaf)?;
+        // A crash within leaves tiles that nothing signed leads to; the next start writes them again,
+        // to the same bytes.
+        self.log.append(&[bytes])?;
+        self.take(&leaf, followed);
+        Ok(())
+    }
+
+    /// Whether the last epoch waits for witnesses, or for the signature that follows them.
     ///
     /// # Errors
     /// [`SubmitError`].
     pub fn awaits_witnesses(&self) -> Result<bool, SubmitError> {
-        let published = self.log.published()?.map(|signed| signed.checkpoint().size());
-        Ok(self.log.head().size > published.unwrap_or(0))
+        let size = self.log.head().size;
+        Ok(size > 0 && self.response(size)?.is_none())
     }
 
     /// Takes cosignatures of the last checkpoint, publishes it when they are a quorum, and then signs.
     ///
-    /// Lines of unknown witnesses are ignored. `now_s` is the auditor's clock; a cosignature that is
-    /// more than an hour away from it does not count.
+    /// Lines of unknown witnesses are ignored, and so are false ones. `now_s` is the auditor's clock; a
+    /// cosignature that is more than five minutes away from it does not count.
     ///
     /// # Errors
     /// [`SubmitError::Quorum`] if they are too few; nothing was released.
@@ -147,28 +176,13 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         lines: &[NoteSignature],
         now_s: u64,
     ) -> Result<Option<Released>, SubmitError> {
-        if !self.confirmed {
-            return Err(SubmitError::Unconfirmed);
-        }
         let size = self.log.head().size;
-        let mut cosigned = match self.log.published()? {
-            // Cosignatures of the same checkpoint from before are kept.
-            Some(old) if old.checkpoint() == self.log.signed().checkpoint() => old,
-            _ => self.log.signed().clone(),
-        };
-        for line in lines {
-            for witness in self.setup.policy.witnesses() {
-                if line.names(witness.key()) {
-                    cosigned
-                        .add_cosignature(line.clone(), witness.key())
-                        .map_err(SubmitError::Cosignature)?;
-                }
-            }
-        }
-        let near = |timestamp: u64| timestamp.abs_diff(now_s) <= 3_600;
-        self.setup.policy.check(&cosigned, near).map_err(SubmitError::Quorum)?;
+        // Cosignatures of the same checkpoint from before count while they are fresh; a published
+        // checkpoint that rotted is written anew.
+        let cosigned = self.cosigned(self.log.published().ok().flatten(), lines)?;
+        self.setup.policy.check(&cosigned, near(now_s)).map_err(SubmitError::Quorum)?;
         // Published before the signature exists: who holds a signature finds its epoch in the log. A
-        // crash after this signs at the next release, which witnesses refresh anyway.
+        // crash after this signs at the next release, and nothing new is taken before.
         self.log.publish(&cosigned)?;
         if size == 0 { Ok(None) } else { self.sign(size).map(Some) }
     }
@@ -181,9 +195,13 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         let Some(bytes) = self.folder.read(&response_path(epoch), RESPONSE_LEN_MAX)? else {
             return Ok(None);
         };
-        let response =
-            serde_json::from_slice(&bytes).map_err(|_| SubmitError::Response { epoch })?;
-        Ok(Some(Released(response)))
+        let (leaf, _) = self.leaf_at(epoch.saturating_sub(1))?;
+        let key = self.setup.statement_signer.public();
+        // A response that rotted is as if there were none: it can be made again, to the same bytes.
+        let good = |response: &AuditResponse| {
+            response.statement().as_ref() == Some(&leaf.statement) && response.is_signed_by(&key)
+        };
+        Ok(serde_json::from_slice(&bytes).ok().filter(good).map(Released))
     }
 
     fn sign(&self, epoch: u64) -> Result<Released, SubmitError> {

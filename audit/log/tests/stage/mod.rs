@@ -55,7 +55,7 @@ impl Witnesses {
     /// What an auditor's server does with its witnesses, without the network.
     pub(crate) fn cosign(
         &mut self,
-        auditor: &TestAuditor,
+        auditor: &mut TestAuditor,
     ) -> Result<Vec<NoteSignature>, SubmitError> {
         let mut lines = Vec::new();
         for witness in &mut self.0 {
@@ -71,10 +71,11 @@ impl Witnesses {
     }
 }
 
-pub(crate) fn open(root: &Path, witnesses: &Witnesses) -> Result<TestAuditor, SubmitError> {
+pub(crate) fn open(root: &Path, witnesses: &mut Witnesses) -> Result<TestAuditor, SubmitError> {
     let folder = Arc::new(Folder::open(&root.join("auditor"))?);
     let mut auditor = Auditor::open(folder, setup())?;
-    auditor.confirm(&witnesses.latest())?;
+    let lines = witnesses.cosign(&mut auditor)?;
+    auditor.confirm(&lines, NOW_S, NOW_S)?;
     Ok(auditor)
 }
 
