@@ -88,12 +88,13 @@ pub(crate) fn file(world: &World) -> File {
 /// Bytes that read as no bundle.
 fn refused(file: File, bundle: &[u8]) -> File {
     let text = String::from_utf8(bundle.to_vec()).expect("text");
+    let body = text.strip_suffix("\"version\":1}").expect("the last field");
     let edits = [
         ("cut short", text[..text.len() - 1].to_owned()),
-        ("a field twice", text.replacen("\"version\":1}", "\"version\":1,\"version\":1}", 1)),
-        ("an unknown field", text.replacen("\"version\":1}", "\"x\":1,\"version\":1}", 1)),
-        ("another version", text.replacen("\"version\":1}", "\"version\":2}", 1)),
-        ("something behind", text + "{}"),
+        ("a field twice", format!("{body}\"version\":1,\"version\":1}}")),
+        ("an unknown field", format!("{body}\"version\":1,\"x\":1}}")),
+        ("another version", format!("{body}\"version\":2}}")),
+        ("something behind", format!("{text}{{}}")),
     ];
     edits.into_iter().fold(file, |file, (name, edited)| {
         let error = Bundle::parse(edited.as_bytes()).map(|_| ()).expect_err("refused");
