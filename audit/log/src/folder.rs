@@ -42,6 +42,12 @@ impl Folder {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        // A process that was killed between a rename and its folder's sync left a name that only memory
+        // knows. Whoever reads it now may act on it, so it must outlive the next loss of power.
+        sync_all_below(root).map_err(failed)?;
+        if let Some(parent) = root.parent().filter(|parent| parent.is_dir()) {
+            sync_folder(parent).map_err(failed)?;
+        }
         Ok(Self { root: root.to_owned(), _lock: lock, steps_left: AtomicU32::new(NO_END) })
     }
 
@@ -135,6 +141,16 @@ impl Folder {
             Err(_) => Err(FolderError::Crashed),
         }
     }
+}
+
+fn sync_all_below(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_all_below(&entry.path())?;
+        }
+    }
+    sync_folder(folder)
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

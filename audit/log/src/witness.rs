@@ -48,8 +48,7 @@ impl<S: NoteSigner> Witness<S> {
         let at = self.logs.iter().position(|(log, _)| log.name() == request.origin());
         let entry = at.and_then(|at| self.logs.get_mut(at));
         let Some((log, latest)) = entry else {
-            let unknown = request.decide(None, None).err().map(WitnessError::Refused);
-            return Err(unknown.unwrap_or(WitnessError::Unknown));
+            return Err(Refusal::UnknownOrigin { got: request.origin().to_owned() }.into());
         };
         let last: Option<TreeHead> = latest.as_ref().map(|latest| latest.checkpoint().head());
         let consistent = request.decide(Some(&KnownLog::new(log.clone())), last)?;
@@ -90,9 +89,6 @@ pub enum WitnessError {
     /// The request; its status and body are the refusal's.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// A log that it does not follow.
-    #[error("a log that this witness does not follow")]
-    Unknown,
     /// The folder.
     #[error(transparent)]
     Folder(#[from] FolderError),

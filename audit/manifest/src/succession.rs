@@ -48,13 +48,7 @@ impl Succession {
         bytes: &[u8],
         signatures: &ManifestSignatures,
     ) -> Result<Verified<Manifest>, ManifestError> {
-        let next = self.accept(bytes, signatures)?;
-        let expected = self.epoch.saturating_add(1);
-        if next.epoch != expected {
-            return Err(ManifestError::Epoch { got: next.epoch, expected });
-        }
-        self.hand_over(&next);
-        Ok(next)
+        self.advance(bytes, signatures, |got, next| got == next)
     }
 
     /// Follows over manifests that left the custodians as they are, which were not sent.
@@ -70,13 +64,7 @@ impl Succession {
         bytes: &[u8],
         signatures: &ManifestSignatures,
     ) -> Result<Verified<Manifest>, ManifestError> {
-        let later = self.accept(bytes, signatures)?;
-        let expected = self.epoch.saturating_add(1);
-        if later.epoch < expected {
-            return Err(ManifestError::Epoch { got: later.epoch, expected });
-        }
-        self.hand_over(&later);
-        Ok(later)
+        self.advance(bytes, signatures, |got, next| got >= next)
     }
 
     /// Follows a chain of manifests that changed custodians and then the last one.
@@ -114,6 +102,11 @@ impl Succession {
         signatures: &ManifestSignatures,
     ) -> Result<Verified<Manifest>, ManifestError> {
         let next = Verified::signed_by(bytes, signatures, &self.custodians)?;
+        self.suits(&next)?;
+        Ok(next)
+    }
+
+    fn suits(&self, next: &Manifest) -> Result<(), ManifestError> {
         if next.namespace != self.namespace {
             let (got, expected) = (next.namespace.clone(), self.namespace.clone());
             return Err(ManifestError::Namespace { got, expected });
@@ -123,35 +116,57 @@ impl Succession {
             let (got_ms, expected_ms) = (next.not_before_ms, self.not_before_ms);
             return Err(ManifestError::ValidEarlier { got_ms, expected_ms });
         }
-        Ok(next)
+        Ok(())
     }
 
-    fn hand_over(&mut self, next: &Manifest) {
-        self.custodians = next.custodians.clone();
-        self.epoch = next.epoch;
-        self.not_before_ms = next.not_before_ms;
+    fn advance(
+        &mut self,
+        bytes: &[u8],
+        signatures: &ManifestSignatures,
+        fits: impl Fn(u64, u64) -> bool,
+    ) -> Result<Verified<Manifest>, ManifestError> {
+        let later = self.accept(bytes, signatures)?;
+        let expected = self.epoch.saturating_add(1);
+        if !fits(later.epoch, expected) {
+            return Err(ManifestError::Epoch { got: later.epoch, expected });
+        }
+        self.custodians = later.custodians.clone();
+        self.epoch = later.epoch;
+        self.not_before_ms = later.not_before_ms;
+        Ok(later)
     }
 }
 
-/// Whether one manifest follows another that the caller has read, or checks elsewhere: exactly the
-/// next epoch, by a threshold of the other's custodians.
+/// Whether one manifest follows another, both of which the caller has read: exactly the next epoch, by a
+/// threshold of the other's custodians. `digest` is SHA-256 of the bytes that `next` was read from.
 ///
-/// It says nothing of the other. Whoever checks a whole log may check its epochs in any order: if
-/// each follows the one before and the first follows the pinned set, all of them do.
+/// It says nothing of the other, so it makes no [`Verified`]. Whoever checks a whole log may check its
+/// epochs in any order: if each follows the one before and the first follows the pinned set, all do.
 ///
 /// # Errors
 /// [`ManifestError`].
 pub fn follows(
     before: &Manifest,
-    bytes: &[u8],
+    next: &Manifest,
+    digest: &[u8; 32],
     signatures: &ManifestSignatures,
-) -> Result<Manifest, ManifestError> {
-    let mut succession = Succession {
+) -> Result<(), ManifestError> {
+    let needed = usize::from(before.custodians.threshold);
+    let got = signatures.count(&before.custodians, digest);
+    if got < needed {
+        return Err(ManifestError::Custodians { got, needed });
+    }
+    let succession = Succession {
         namespace: before.namespace.clone(),
         custodians: before.custodians.clone(),
         epoch: before.epoch,
         not_before_ms: before.not_before_ms,
     };
-    // Not a `Verified` one: nobody has said that the other is.
-    succession.follow(bytes, signatures).map(|next| Manifest::clone(&next))
+    succession.suits(next)?;
+    let expected = before.epoch.saturating_add(1);
+    if next.epoch == expected {
+        Ok(())
+    } else {
+        Err(ManifestError::Epoch { got: next.epoch, expected })
+    }
 }

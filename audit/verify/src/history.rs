@@ -180,7 +180,7 @@ fn check_epoch(
     trust: &Trust,
 ) -> Result<CheckedEpoch, Wrong> {
     let file = trust.file();
-    let (leaf, _) = read.leaf.as_ref().ok_or(Fault::Leaf)?;
+    let (leaf, manifest) = read.leaf.as_ref().ok_or(Fault::Leaf)?;
     let expected = before.map(|before| leaf_hash(&before.bytes).0).unwrap_or_default();
     if leaf.previous != expected {
         return Err(Wrong::Fault(Fault::Previous {
@@ -199,18 +199,17 @@ fn check_epoch(
     }
     let before = before.map(|before| before.leaf.as_ref().ok_or(Fault::Leaf)).transpose()?;
     let before = before.map(|(leaf, manifest)| (leaf.statement.timestamp_ms, manifest));
-    let manifest = match before {
+    match before {
         Some((before_ms, _)) if statement.timestamp_ms < before_ms => {
-            return Err(Wrong::Fault(Fault::TimeBackwards {
-                got_ms: statement.timestamp_ms,
-                before_ms,
-            }));
+            let got_ms = statement.timestamp_ms;
+            return Err(Fault::TimeBackwards { got_ms, before_ms }.into());
         }
-        Some((_, before)) => follows(before, &leaf.manifest, &leaf.signatures)?,
-        None => Succession::pinned(&file.namespace, file.custodians.clone())
-            .follow(&leaf.manifest, &leaf.signatures)
-            .map(|first| Manifest::clone(&first))?,
-    };
+        Some((_, before)) => follows(before, manifest, &digest, &leaf.signatures)?,
+        None => {
+            Succession::pinned(&file.namespace, file.custodians.clone())
+                .follow(&leaf.manifest, &leaf.signatures)?;
+        }
+    }
     let (audit, counter) = vouched.split_first_chunk::<64>().ok_or(Wrong::Signature("auditor"))?;
     let counter = counter.first_chunk::<64>().ok_or(Wrong::Signature("operator"))?;
     let message = statement.to_bytes();
@@ -228,7 +227,7 @@ fn check_epoch(
         audited_ms: statement.timestamp_ms,
         digest,
         auditor: auditor.public_key.0,
-        deltas: deltas(before.map(|(_, manifest)| manifest), &manifest),
+        deltas: deltas(before.map(|(_, before)| before), manifest),
     })
 }
 

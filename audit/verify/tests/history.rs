@@ -1,69 +1,13 @@
 //! A whole history holds, and every epoch of it is looked at.
 
+#[path = "world/published.rs"]
+mod published;
 mod world;
 
-use ed25519_dalek::Signer as _;
-use std::collections::BTreeMap;
-use std::time::Instant;
+use published::{history, publish, run};
 use strongroom_manifest::ManifestError;
-use strongroom_tlog::{
-    TreeHead, leaf_hash,
-    merkle::Tree,
-    tiles::{TileKind, TileSource, encode_bundle, written},
-};
-use strongroom_verify::{
-    CheckedEpoch, Fault, HistoryError, SIGNATURES_LEN, check_history, countersign_message,
-};
-use world::{AUDITOR, NOW_MS, OPERATOR, ORIGIN, World, bytes_of, key, manifest, signed, trust};
-
-struct Files(BTreeMap<String, Vec<u8>>);
-
-impl TileSource for Files {
-    type Error = String;
-
-    fn read(&self, path: &str, _len_max: usize) -> Result<Vec<u8>, String> {
-        self.0.get(path).cloned().ok_or_else(|| format!("no {path}"))
-    }
-}
-
-/// The files of a log, its head, and the signatures beside it.
-struct Published {
-    files: Files,
-    head: TreeHead,
-    signatures: Vec<[u8; SIGNATURES_LEN]>,
-}
-
-fn publish(world: &World) -> Published {
-    let entries: Vec<Vec<u8>> = world.leaves.iter().map(bytes_of).collect();
-    let tree: Tree = entries.iter().map(|entry| leaf_hash(entry)).collect();
-    let mut files = BTreeMap::new();
-    for tile in written(0, tree.size()).expect("grows") {
-        let bytes = match tile.kind() {
-            TileKind::Entries => {
-                let of: Vec<&Vec<u8>> =
-                    tile.items().map(|at| &entries[usize::try_from(at).expect("small")]).collect();
-                encode_bundle(&of).expect("encodes")
-            }
-            TileKind::Hashes { .. } => tile.hashes(&tree).expect("has nodes"),
-        };
-        files.insert(tile.path(), bytes);
-    }
-    let signatures = world.leaves.iter().zip(&entries).map(|(leaf, bytes)| {
-        let audit = key(AUDITOR).sign(&leaf.statement.to_bytes()).to_bytes();
-        let counter = key(OPERATOR).sign(&countersign_message(ORIGIN, bytes, &audit)).to_bytes();
-        let mut both = [0; SIGNATURES_LEN];
-        both[..64].copy_from_slice(&audit);
-        both[64..].copy_from_slice(&counter);
-        both
-    });
-    Published { files: Files(files), head: tree.head(), signatures: signatures.collect() }
-}
-
-fn run(published: &Published) -> Result<Vec<CheckedEpoch>, HistoryError<String>> {
-    let signatures =
-        |epoch: u64| published.signatures.get(usize::try_from(epoch - 1).expect("small")).copied();
-    check_history(&published.files, published.head, &trust(), signatures, |_| ())
-}
+use strongroom_verify::{Fault, HistoryError};
+use world::{NOW_MS, World, manifest, signed};
 
 /// The contradiction that a history holds.
 fn contradiction(world: &World) -> (u64, Fault) {
@@ -71,14 +15,6 @@ fn contradiction(world: &World) -> (u64, Fault) {
         Err(HistoryError::Contradiction { epoch, fault }) => (epoch, fault),
         other => panic!("{other:?}"),
     }
-}
-
-fn history(epochs: u64) -> World {
-    let mut world = World::default();
-    for epoch in 1..=epochs {
-        world.publish(&signed(&manifest(epoch, &[1, 2, 3]), &[1, 3]));
-    }
-    world
 }
 
 #[test]
@@ -180,35 +116,4 @@ fn what_cannot_be_had_is_no_accusation() {
     let mut published = publish(&world);
     published.files.0.clear();
     assert!(matches!(run(&published), Err(HistoryError::Unchecked(_))));
-}
-
-/// Ten thousand epochs against twice as many bare verifications and hashing of the same bytes.
-///
-/// Run alone: `cargo test --release -p strongroom-verify --test history -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn ten_thousand_epochs_against_bare_verification() {
-    let published = publish(&history(10_000));
-    let start = Instant::now();
-    let checked = run(&published).expect("holds");
-    let whole = start.elapsed();
-    assert_eq!(checked.len(), 10_000);
-
-    let message = [7; 100];
-    let (auditor, signature) = (key(AUDITOR).verifying_key(), key(AUDITOR).sign(&message));
-    let start = Instant::now();
-    for _ in 0..20_000 {
-        assert!(auditor.verify_strict(&message, &signature).is_ok());
-    }
-    let mut bytes = 0;
-    for (path, file) in &published.files.0 {
-        if path.starts_with("tile/entries/") {
-            bytes += file.len();
-            assert_ne!(leaf_hash(file).0, [0; 32]);
-        }
-    }
-    let bare = start.elapsed();
-    let ratio = whole.as_secs_f64() / bare.as_secs_f64();
-    println!("10,000 epochs, {bytes} bytes: {whole:?}; bare: {bare:?}; ratio {ratio:.2}");
-    assert!(ratio <= 1.5, "ratio {ratio:.2}");
 }

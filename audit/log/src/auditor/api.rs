@@ -265,7 +265,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             }
             SubmitError::Floor(_) => (400, "below_floor"),
             SubmitError::CounterSignature { .. } => (400, "countersignature"),
-            SubmitError::Equivocation { .. } | SubmitError::Repeated => (409, "published_before"),
+            SubmitError::Equivocation { .. } => (409, "published_before"),
             SubmitError::NotReleased { .. } => (409, "not_released"),
             SubmitError::Quorum(_) | SubmitError::Unconfirmed | SubmitError::Unreleased { .. } => {
                 (503, "witnesses")

@@ -30,9 +30,6 @@ pub enum SubmitError {
         /// The epoch.
         epoch: u64,
     },
-    /// The same manifest stands in an earlier epoch.
-    #[error("this manifest was published before; every epoch has its own")]
-    Repeated,
     /// Larger than an entry of a log.
     #[error("manifest and signatures are larger than an entry of a log")]
     NoLeaf,

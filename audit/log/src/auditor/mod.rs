@@ -12,14 +12,13 @@ use crate::{
     folder::Folder,
     log::{Log, LogError},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 use strongroom_manifest::{Custodians, Floors, SignedManifest, Succession};
 use strongroom_tlog::{
     LogSigner, NoteSignature, NoteSigner, Policy, SignedCheckpoint, verify_cosignature,
     witness::AddCheckpoint,
 };
 use strongroom_verify::Leaf;
-use strongroom_wire::digest::sha256;
 
 /// How long a confirmation by witnesses lasts.
 pub const CONFIRMED_S_MAX: u64 = 600;
@@ -57,8 +56,6 @@ pub struct Auditor<S, A> {
     log: Log<S>,
     /// Who may sign the next manifest.
     succession: Succession,
-    /// Digests of all manifests so far.
-    digests: BTreeSet<[u8; 32]>,
     /// Those that changed the custodians.
     changes: Vec<(u64, SignedManifest)>,
     /// Statements never go back in time.
@@ -102,7 +99,6 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             folder,
             log,
             succession,
-            digests: BTreeSet::new(),
             changes: Vec::new(),
             last_ms: 0,
             confirmed_s: None,
@@ -211,7 +207,6 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             self.changes.push((leaf.statement.epoch, signed));
         }
         self.succession = followed;
-        self.digests.insert(sha256(&leaf.manifest));
         self.last_ms = self.last_ms.max(leaf.statement.timestamp_ms);
     }
 

@@ -118,9 +118,6 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         if !about || leaf.previous != self.previous()? || statement.timestamp_ms < earliest_ms {
             return Err(SubmitError::Intent);
         }
-        if self.digests.contains(&digest) {
-            return Err(SubmitError::Repeated);
-        }
         let changes = manifest.custodians != *self.succession.custodians();
         if changes && self.changes.len() >= CHAIN_LEN_MAX {
             return Err(SubmitError::ChainFull);
@@ -235,10 +232,21 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         if !is_countersigned(self.log.origin(), &leaf, audit, operator, &given.signature) {
             return Err(SubmitError::CounterSignature { epoch });
         }
-        let digits = hex::encode(given.signature);
-        self.folder.write(&countersignature_path(epoch), digits.as_bytes())?;
-        // A crash here leaves the file below for the next counter-signature, or for this one again.
-        self.write_signatures(epoch)
+        // The first stays: caches keep what was served, and one epoch needs no second.
+        if self.countersignature(epoch).ok().flatten().is_none() {
+            let digits = hex::encode(given.signature);
+            self.folder.write(&countersignature_path(epoch), digits.as_bytes())?;
+        }
+        // A crash here leaves the files below for the next counter-signature, or for this one again.
+        // Later epochs that waited for this one get theirs with it.
+        let end = (epoch.saturating_sub(1) / u64::from(WIDTH)).saturating_add(1) * u64::from(WIDTH);
+        for epoch in epoch..=end.min(self.log.head().size) {
+            if self.countersignature(epoch)?.is_none() {
+                break;
+            }
+            self.write_signatures(epoch)?;
+        }
+        Ok(())
     }
 
     /// The signatures of an epoch and of those before it in one file (spec §21.8), once all are there.

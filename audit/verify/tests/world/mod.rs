@@ -2,11 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses its part of this world")]
 
+#[path = "../../../manifest/tests/world/mod.rs"]
+mod manifests;
+
 use ed25519_dalek::{Signer as _, SigningKey};
-use strongroom_manifest::{
-    Custodians, Fleet, Floors, Hex, Keyset, Manifest, ManifestSignatures, Node, Policy, Protection,
-    Role, SignedManifest, SlotRange, TicketKey, manifest_statement, to_canonical_json,
-};
+pub(crate) use manifests::signed;
+use strongroom_manifest::{Custodians, Floors, Hex, Manifest, SignedManifest};
 use strongroom_tlog::{
     Checkpoint, LogProof, LogSigner, SeedSigner, SignedCheckpoint, WitnessSigner, cosign,
     leaf_hash, merkle,
@@ -40,51 +41,16 @@ fn public(seed: u8) -> [u8; 32] {
 }
 
 pub(crate) fn custodians(seeds: &[u8]) -> Custodians {
-    let mut keys: Vec<Hex<32>> = seeds.iter().map(|seed| Hex(public(*seed))).collect();
-    keys.sort();
-    Custodians { keys, threshold: 2 }
+    manifests::custodians(seeds, 2)
 }
 
 /// Five nodes at five sites; epochs differ, so do digests.
 pub(crate) fn manifest(epoch: u64, custodian_seeds: &[u8]) -> Manifest {
-    let node = |id: u8| Node {
-        evidence: String::new(),
-        id,
-        identity_key: Hex([id; 32]),
-        link_key: Hex([100 + id; 32]),
-        roles: vec![Role::Vault],
-        site: format!("site-{id}"),
-    };
-    Manifest {
-        custodians: custodians(custodian_seeds),
-        epoch,
-        fleets: vec![Fleet {
-            hpke_key: Hex([7; 1_216]),
-            id: "one".to_owned(),
-            keysets: vec![Keyset { id: 1, server_key: Hex([9; 32]) }],
-            measurement: String::new(),
-            nodes: (1..=5).map(node).collect(),
-            protection: Protection::KeysOnly,
-            rollback_tolerance: 0,
-            slots: SlotRange::ALL,
-        }],
-        namespace: NAMESPACE.to_owned(),
-        not_after_ms: NOW_MS + 400 * DAY_MS,
-        not_before_ms: NOW_MS - 400 * DAY_MS,
-        policy: Policy::standard(),
-        ticket_keys: vec![TicketKey { app: "chat".to_owned(), key: Hex([200; 32]) }],
-        version: 1,
-    }
-}
-
-pub(crate) fn signed(manifest: &Manifest, by: &[u8]) -> SignedManifest {
-    let bytes = to_canonical_json(manifest);
-    let statement = manifest_statement(&sha256(&bytes));
-    let mut signatures = ManifestSignatures::default();
-    for seed in by {
-        signatures.push(public(*seed), key(*seed).sign(&statement).to_bytes());
-    }
-    SignedManifest { manifest: String::from_utf8(bytes).expect("text"), signatures }
+    let mut manifest = manifests::manifest(epoch, custodian_seeds, 2);
+    manifest.fleets[0].nodes.truncate(5);
+    manifest.not_after_ms = NOW_MS + 400 * DAY_MS;
+    manifest.not_before_ms = NOW_MS - 400 * DAY_MS;
+    manifest
 }
 
 pub(crate) fn witness(at: usize) -> WitnessSigner<SeedSigner> {
