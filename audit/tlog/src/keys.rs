@@ -31,12 +31,7 @@ impl<const TYPE: u8> NoteKey<TYPE> {
     /// [`KeyError::Name`] or [`KeyError::Point`].
     pub fn new(name: &str, public: &[u8; 32]) -> Result<Self, KeyError> {
         check_name(name)?;
-        let point = VerifyingKey::from_bytes(public).map_err(|_| KeyError::Point)?;
-        // A point of small order verifies signatures that nobody made; a second encoding of a point
-        // would be a second key id for one key.
-        if point.is_weak() || point.to_edwards().compress().as_bytes() != public {
-            return Err(KeyError::Point);
-        }
+        let point = strong_key(public).ok_or(KeyError::Point)?;
         let id = signed_note::key_id(name, &Self::typed(public));
         Ok(Self { name: name.to_owned(), id, public: point })
     }
@@ -102,6 +97,16 @@ impl<const TYPE: u8> fmt::Debug for NoteKey<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// The point of a public key in its one encoding, and not of small order; none for anything else.
+///
+/// A point of small order verifies signatures that nobody made; a second encoding of a point would be a
+/// second name for one key. The library's own reader lets both through.
+pub fn strong_key(public: &[u8; 32]) -> Option<VerifyingKey> {
+    let point = VerifyingKey::from_bytes(public).ok()?;
+    let is_canonical = point.to_edwards().compress().as_bytes() == public;
+    (is_canonical && !point.is_weak()).then_some(point)
 }
 
 fn check_name(name: &str) -> Result<(), KeyError> {

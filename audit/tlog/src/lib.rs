@@ -34,7 +34,7 @@ pub mod witness;
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use cosignature::{CosignatureError, cosign, verify_cosignature};
 pub use hash::{EMPTY_ROOT, Hash, TreeHead, leaf_hash, node_hash};
-pub use keys::{KeyError, LogKey, NoteKey, WitnessKey};
+pub use keys::{KeyError, LogKey, NoteKey, WitnessKey, strong_key};
 pub use lines::LinesError;
 pub use note::{Note, NoteError, NoteSignature};
 pub use policy::Policy;

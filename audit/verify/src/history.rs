@@ -4,9 +4,7 @@
 //! it: a contradiction. What merely cannot be had, or does not lead to the root, says nothing about
 //! anybody: it could not be checked.
 
-use crate::{
-    countersign::is_countersigned, leaf::Leaf, response::is_strictly_signed, trust::Trust,
-};
+use crate::{leaf::Leaf, trust::Trust};
 use std::num::NonZero;
 use strongroom_manifest::{
     Delta, Hex, Manifest, ManifestError, Succession, deltas, follows, parse,
@@ -212,14 +210,13 @@ fn check_epoch(
     }
     let (audit, counter) = vouched.split_first_chunk::<64>().ok_or(Wrong::Signature("auditor"))?;
     let counter = counter.first_chunk::<64>().ok_or(Wrong::Signature("operator"))?;
-    let message = statement.to_bytes();
-    let signed = |key: &&crate::AuditorKey| is_strictly_signed(&key.public_key.0, &message, audit);
-    let auditor = file.auditor_keys.iter().find(signed).ok_or(Wrong::Signature("auditor"))?;
+    let auditor = trust.auditor_of(&statement.to_bytes(), audit);
+    let auditor = auditor.ok_or(Wrong::Signature("auditor"))?;
     if statement.timestamp_ms < auditor.not_before_ms {
         let (got_ms, not_before_ms) = (statement.timestamp_ms, auditor.not_before_ms);
         return Err(Wrong::Fault(Fault::AuditorKeyEarly { got_ms, not_before_ms }));
     }
-    if !is_countersigned(trust.origin(), &read.bytes, audit, &file.operator_key.0, counter) {
+    if !trust.is_countersigned(&read.bytes, audit, counter) {
         return Err(Wrong::Signature("operator"));
     }
     Ok(CheckedEpoch {

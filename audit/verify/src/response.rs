@@ -69,6 +69,10 @@ impl AuditResponse {
 
 /// Strict Ed25519: canonical encodings, no small order.
 pub(crate) fn is_strictly_signed(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    VerifyingKey::from_bytes(key)
-        .is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+    VerifyingKey::from_bytes(key).is_ok_and(|key| is_strict(&key, message, signature))
+}
+
+/// The same under a key that was read before.
+pub(crate) fn is_strict(key: &VerifyingKey, message: &[u8], signature: &[u8; 64]) -> bool {
+    key.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
 }

@@ -2,7 +2,6 @@
 
 use crate::{
     bundle::{Bundle, BundleError},
-    countersign::is_countersigned,
     head::Head,
     refusal::Refusal,
     trust::Trust,
@@ -94,7 +93,8 @@ pub fn check(bytes: &[u8], trust: &Trust, at: &Circumstances<'_>) -> Result<Beli
     }
 
     // auditor: by trial over the pinned keys. The response's key_id is never a choice.
-    let signer = file.auditor_keys.iter().find(|key| bundle.audit.is_signed_by(&key.public_key.0));
+    let audit_signature = &bundle.audit.signature.0;
+    let signer = trust.auditor_of(&statement.to_bytes(), audit_signature);
     let signer = signer.ok_or(Refusal::Auditor)?;
     if statement.timestamp_ms < signer.not_before_ms {
         let (got_ms, not_before_ms) = (statement.timestamp_ms, signer.not_before_ms);
@@ -107,10 +107,7 @@ pub fn check(bytes: &[u8], trust: &Trust, at: &Circumstances<'_>) -> Result<Beli
 
     // countersignature
     let leaf = bundle.leaf().and_then(|leaf| leaf.to_bytes(trust.origin())).ok_or(Refusal::Leaf)?;
-    let audit_signature = &bundle.audit.signature.0;
-    let operator = &file.operator_key.0;
-    let counter = &bundle.countersignature.0;
-    if !is_countersigned(trust.origin(), &leaf, audit_signature, operator, counter) {
+    if !trust.is_countersigned(&leaf, audit_signature, &bundle.countersignature.0) {
         return Err(Refusal::CounterSignature);
     }
 

@@ -1,9 +1,11 @@
 //! What an app pins (spec §22.1).
 
+use crate::{countersign::countersign_message, response::is_strict};
+use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use strongroom_manifest::{Custodians, Hex};
-use strongroom_tlog::{LogKey, Policy, policy::PolicyError};
+use strongroom_tlog::{LogKey, Policy, policy::PolicyError, strong_key};
 
 /// The largest trust file that is read, in bytes.
 pub const TRUST_LEN_MAX: usize = 128 * 1_024;
@@ -44,6 +46,9 @@ pub struct Trust {
     file: TrustFile,
     policy: Policy,
     log: LogKey,
+    /// In the file's order. Reading a key costs a quarter of verifying under it, so it is done once.
+    auditors: Vec<VerifyingKey>,
+    operator: VerifyingKey,
 }
 
 impl Trust {
@@ -91,7 +96,28 @@ impl Trust {
                 return Err(TrustError::KeyTwice { key: Hex(key) });
             }
         }
-        Ok(Self { file, policy, log })
+        let auditors = file.auditor_keys.iter().map(|key| strong(&key.public_key));
+        let (auditors, operator) =
+            (auditors.collect::<Result<_, _>>()?, strong(&file.operator_key)?);
+        Ok(Self { file, policy, log, auditors, operator })
+    }
+
+    /// The auditor's key that signed a statement, if one did.
+    pub(crate) fn auditor_of(&self, statement: &[u8], signature: &[u8; 64]) -> Option<&AuditorKey> {
+        let keys = self.file.auditor_keys.iter().zip(&self.auditors);
+        let mut signed = keys.filter(|(_, key)| is_strict(key, statement, signature));
+        signed.next().map(|(key, _)| key)
+    }
+
+    /// Whether the operator counter-signed this leaf with this auditor's signature.
+    pub(crate) fn is_countersigned(
+        &self,
+        leaf: &[u8],
+        auditor_signature: &[u8; 64],
+        countersignature: &[u8; 64],
+    ) -> bool {
+        let message = countersign_message(self.origin(), leaf, auditor_signature);
+        is_strict(&self.operator, &message, countersignature)
     }
 
     /// The pins as they stand in the file.
@@ -113,6 +139,10 @@ impl Trust {
     pub const fn policy(&self) -> &Policy {
         &self.policy
     }
+}
+
+fn strong(key: &Hex<32>) -> Result<VerifyingKey, TrustError> {
+    strong_key(&key.0).ok_or(TrustError::WeakKey { key: *key })
 }
 
 /// Why pins were refused. Nothing is trusted then, and nothing is sent.
@@ -151,6 +181,12 @@ pub enum TrustError {
         got: u8,
         /// Custodians listed.
         of: usize,
+    },
+    /// Not a point, or one of small order, under which anybody signs anything.
+    #[error("trust file: {key:?} is no strong Ed25519 public key")]
+    WeakKey {
+        /// The key.
+        key: Hex<32>,
     },
     /// A key stands in two places.
     #[error("trust file: key {key:?} stands in two places; every party needs its own")]

@@ -72,3 +72,16 @@ fn an_auditor_and_a_threshold_are_needed() {
         assert!(matches!(error, TrustError::Threshold { of: 3, .. }), "{error}");
     }
 }
+
+#[test]
+fn a_key_under_which_anybody_signs_is_no_pin() {
+    // The identity: R = identity and S = 0 are good for every message where it is allowed.
+    let mut identity = Hex([0; 32]);
+    identity.0[0] = 1;
+    for weak in [identity, Hex([0; 32]), Hex([0xff; 32])] {
+        let auditor = refused(|file| file.auditor_keys[0].public_key = weak);
+        assert!(matches!(auditor, TrustError::WeakKey { key } if key == weak), "{auditor}");
+        let operator = refused(|file| file.operator_key = weak);
+        assert!(matches!(operator, TrustError::WeakKey { .. }), "{operator}");
+    }
+}

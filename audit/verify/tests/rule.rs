@@ -193,18 +193,6 @@ fn malleable_and_small_order_signatures_are_refused() {
     let mut bundle = world.bundle(2, &world.honest());
     plus_order(&mut bundle.countersignature);
     assert_eq!(refused(&bundle), Refusal::CounterSignature);
-
-    // The identity as a key, and R = identity, S = 0: good for every message where it is allowed.
-    let mut identity = [0; 32];
-    identity[0] = 1;
-    let mut universal = [0; 64];
-    universal[0] = 1;
-    let mut file = trust_file();
-    file.auditor_keys[0].public_key = Hex(identity);
-    let trust = Trust::new(file).expect("reads");
-    let mut bundle = world.bundle(2, &world.honest());
-    bundle.audit.signature = Hex(universal);
-    assert_eq!(refused_at(&bundle, &trust, &circumstances(None)), Refusal::Auditor);
 }
 
 #[test]
