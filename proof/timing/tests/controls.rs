@@ -1,17 +1,33 @@
 //! Real vaults: a large leak is seen even on a machine with better things to do.
 
 use std::time::Duration;
-use strongroom_timing::{Expected, Plan, Verdict, run};
+use strongroom_timing::{Expected, Finding, Plan, Report, Verdict, run};
 
 fn controls(leak: Duration) -> Plan {
     let at_most = Duration::from_secs(60);
     Plan { seed: 1, nodes: 1, samples: 120, at_most, leak, only_controls: true }
 }
 
+/// What was found of the leak that the plan adds.
+fn leak(report: &Report) -> &Finding {
+    report.findings.iter().find(|f| f.expected == Expected::Different).expect("a leak")
+}
+
 #[test]
 fn inv3_a_leak_of_a_quarter_is_found() {
-    let report = run(&controls(Duration::from_micros(250)));
-    let leak = report.findings.iter().find(|f| f.expected == Expected::Different).expect("a leak");
+    // "Suspect" asks for a longer measurement: a busy machine may have it of few samples, not of
+    // many. Any other verdict stands.
+    let measure = |samples| {
+        let plan = controls(Duration::from_micros(250));
+        run(&Plan { samples, at_most: Duration::from_secs(240), ..plan })
+    };
+    let mut report = measure(120);
+    for samples in [480, 1_920] {
+        if leak(&report).verdict == Verdict::Suspect {
+            report = measure(samples);
+        }
+    }
+    let leak = leak(&report);
     assert!(leak.ok && leak.verdict == Verdict::Differs, "{report}");
     assert!(leak.comparison.difference_ns > 100_000.0, "{report}");
 }
