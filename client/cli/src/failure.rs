@@ -3,7 +3,7 @@
 use crate::{dev::DevError, time};
 use serde_json::{Map, Value, json};
 use strongroom_sdk::{
-    Blame, Budget, CarryCode, Cost, ProtocolError, Refusal, SdkError, Unavailable, Voucher,
+    Blame, Budget, CarryCode, CarryError, Cost, ProtocolError, Refusal, SdkError, Unavailable, Voucher,
 };
 
 pub(crate) mod exit {
@@ -82,7 +82,7 @@ impl Failure {
     }
 
     #[must_use]
-    fn costing(self, name: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn costing(self, name: &'static str, text: impl Into<String>) -> Self {
         let text = text.into();
         Self { cost: Some(CostLine { name, text }), ..self }
     }
@@ -93,7 +93,7 @@ impl Failure {
     }
 
     #[must_use]
-    fn fact(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn fact(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.facts.insert(name.to_owned(), value.into());
         self
     }
@@ -115,6 +115,22 @@ impl Failure {
         facts.insert("cost".to_owned(), cost.into());
         facts.insert("hint".to_owned(), self.hint.clone().into());
         Value::Object(facts)
+    }
+
+    /// Why nothing came from a gateway. What it cost is for the caller to say.
+    pub(crate) fn of_carry(error: &CarryError) -> Self {
+        Self::new(exit_of(error.code), error.code.name(), error.to_string())
+            .fact("request_id", error.request_id.clone())
+    }
+
+    /// Whether it is certain that no attempt was charged.
+    pub(crate) fn is_free(&self) -> bool {
+        self.cost.as_ref().is_none_or(|cost| cost.name == "none")
+    }
+
+    /// Whether the same command, run again, goes to a newer manifest.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.code == CarryCode::Superseded.name()
     }
 
     /// Sorts an error of the SDK. `row` is how many attempts a row has, as the manifest says.
@@ -167,7 +183,7 @@ impl Failure {
                 )
                 .fact("generation", *generation),
             SdkError::Unavailable { tried, cost } => {
-                unavailable(plain(exit_of(tried)), tried, *cost)
+                unavailable(plain(exit_of(tried.last.code)), tried, *cost)
             }
             SdkError::Protocol { error: inner, .. } => protocol(&plain, inner),
             SdkError::NoEntropy | SdkError::Worker { .. } => plain(exit::FAILED),
@@ -183,8 +199,10 @@ impl Failure {
     }
 }
 
-fn exit_of(tried: &Unavailable) -> u8 {
-    match tried.last.code {
+fn exit_of(code: CarryCode) -> u8 {
+    match code {
+        CarryCode::BundleRefused => exit::FLEET_KEY,
+        CarryCode::Superseded => exit::BUSY,
         CarryCode::NoQuorum | CarryCode::Timeout => exit::NO_QUORUM,
         CarryCode::Busy | CarryCode::Limited => exit::BUSY,
         CarryCode::Unreachable
@@ -208,6 +226,11 @@ fn unavailable(mut failure: Failure, tried: &Unavailable, cost: Cost) -> Failure
         CarryCode::TicketRefused => "the token belongs to another account than the one asked for",
         CarryCode::Malformed => "is the manifest in the profile the fleet's current one?",
         CarryCode::Unreachable => "check the gateway's address in the profile, and the network",
+        CarryCode::BundleRefused => {
+            "do not enter the password anywhere; report this to whoever made this app. `strongroom \
+             verify` shows the whole history"
+        }
+        CarryCode::Superseded => "run the command again: it goes to the new manifest",
         CarryCode::Busy | CarryCode::Limited => "retry in a minute",
         CarryCode::Other => "retry; if it stays, show the request id to whoever runs the gateway",
     };

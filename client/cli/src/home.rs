@@ -1,5 +1,6 @@
-//! The folder of one user: `profile.toml`, which an app or administrator writes, and `device.toml`,
-//! which this program writes and which holds the device's secrets.
+//! The folder of one user: `profile.toml`, which an app or administrator writes; `device.toml`, which
+//! this program writes and which holds the device's secrets; `head.json`, the latest head of the log of
+//! manifests that the device has seen.
 
 use crate::failure::{Failure, exit};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
-use strongroom_sdk::{BackupKey, DeviceKey, now_ms, random};
+use strongroom_sdk::{BackupKey, DeviceKey, Head, HeadStore, now_ms, random};
 use zeroize::{Zeroize, Zeroizing};
 
 const FILE_LEN_MAX: u64 = 64 * 1_024;
@@ -33,8 +34,14 @@ pub(crate) struct Profile {
     pub(crate) gateway: String,
     pub(crate) app: String,
     pub(crate) fleet: String,
-    pub(crate) manifest: PathBuf,
-    pub(crate) manifest_sha256: String,
+    /// Pins for manifests that come over the air. Either this, or the next two.
+    pub(crate) trust: Option<PathBuf>,
+    /// Where the log of manifests is published, for whoever checks its whole history.
+    #[expect(dead_code, reason = "read by `strongroom verify`")]
+    pub(crate) log: Option<String>,
+    /// One pinned manifest, and its SHA-256 in hexadecimal digits.
+    pub(crate) manifest: Option<PathBuf>,
+    pub(crate) manifest_sha256: Option<String>,
     pub(crate) account: Option<String>,
     pub(crate) token: Option<String>,
     pub(crate) token_file: Option<PathBuf>,
@@ -235,24 +242,16 @@ impl Home {
     /// Writes `device.toml`, whole or not at all, and waits until the disk has it. What follows may
     /// be sent only because this has returned.
     pub(crate) fn save(&self, device: &Device, _held: &HomeLock) -> Result<(), Failure> {
-        let path = self.path("device.toml");
-        let draft = self.path("device.toml.new");
         let text = Zeroizing::new(
             toml::to_string(device).map_err(|e| Failure::machine(format!("device.toml: {e}")))?,
         );
-        let write = || -> std::io::Result<()> {
-            match fs::remove_file(&draft) {
-                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
-            let mut file =
-                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&draft, &path)?;
-            File::open(&self.dir)?.sync_all()
-        };
-        write().map_err(|e| failed("write", &path, &e))
+        write_synced(&self.dir, "device.toml", text.as_bytes())
+            .map_err(|e| failed("write", &self.path("device.toml"), &e))
+    }
+
+    /// The file that holds the latest head of the log that this device has seen.
+    pub(crate) fn heads(&self, _held: &HomeLock) -> HeadFile {
+        HeadFile { dir: self.dir.clone() }
     }
 
     /// Keeps a copy of `device.toml` whose key is about to be replaced.
@@ -262,6 +261,46 @@ impl Home {
             .map(|()| kept.clone())
             .map_err(|e| failed("keep", &kept, &e))
     }
+}
+
+/// `head.json`, behind the same lock as `device.toml`.
+pub(crate) struct HeadFile {
+    dir: PathBuf,
+}
+
+const HEAD: &str = "head.json";
+
+impl HeadStore for HeadFile {
+    fn latest(&self) -> Result<Option<Head>, String> {
+        let path = self.dir.join(HEAD);
+        let Some(text) = read(&path).map_err(|failure| failure.message)? else {
+            return Ok(None);
+        };
+        let head = serde_json::from_str(&text);
+        head.map(Some).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    fn keep(&self, head: &Head) -> Result<(), String> {
+        let text = serde_json::to_vec(head).map_err(|error| error.to_string())?;
+        let written = write_synced(&self.dir, HEAD, &text);
+        written.map_err(|error| format!("cannot write {}: {error}", self.dir.join(HEAD).display()))
+    }
+}
+
+/// Writes a file, whole or not at all, and waits until the disk has it.
+fn write_synced(dir: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
+    let (path, draft) = (dir.join(name), dir.join(format!("{name}.new")));
+    // A crash leaves the draft, which nobody reads; the next write replaces it.
+    match fs::remove_file(&draft) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    // A crash from here shows the old file or the new one, both whole.
+    fs::rename(&draft, &path)?;
+    File::open(dir)?.sync_all()
 }
 
 fn read(path: &Path) -> Result<Option<Zeroizing<String>>, Failure> {

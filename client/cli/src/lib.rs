@@ -28,6 +28,9 @@ use home::Home;
 use std::{process::ExitCode, time::Duration};
 use voice::Voice;
 
+/// How often a command may meet a newer manifest in one run.
+const SUPERSEDED_MAX: u32 = 2;
+
 /// What every command has.
 struct Context {
     voice: Voice,
@@ -75,27 +78,42 @@ fn run(cli: Cli, voice: Voice) -> Result<(), Failure> {
         Command::Check(args) => repository::check(&cx, &args),
         Command::Key(KeyCommand::Show) => commands::key::show(&cx),
         Command::Key(KeyCommand::Import(args)) => commands::key::import(&cx, &args),
-        Command::Enroll(args) => online(commands::enroll::run(&cx, &args)),
-        Command::Recover(args) => online(commands::recover::run(&cx, &args)),
-        Command::Status => online(commands::status::run(&cx)),
-        Command::Destroy(args) => online(commands::destroy::run(&cx, &args)),
+        Command::Enroll(args) => online(&cx, || commands::enroll::run(&cx, &args)),
+        Command::Recover(args) => online(&cx, || commands::recover::run(&cx, &args)),
+        Command::Status => online(&cx, || commands::status::run(&cx)),
+        Command::Destroy(args) => online(&cx, || commands::destroy::run(&cx, &args)),
         Command::Password(PasswordCommand::Change(args)) => {
-            online(commands::change::run(&cx, &args))
+            online(&cx, || commands::change::run(&cx, &args))
         }
         Command::Dev(_) | Command::Completions { .. } => Ok(()),
     }
 }
 
 /// Runs what talks to a gateway, until it is done or the user interrupts it.
-fn online(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+///
+/// A command that met a fleet with a newer manifest is run again if it cost nothing so far.
+fn online<F>(cx: &Context, work: impl Fn() -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::machine(format!("cannot start: {e}")))?;
     runtime.block_on(async {
-        tokio::select! {
-            done = work => done,
-            () = interrupt::cancelled() => Err(Failure::cancelled()),
+        let mut again = SUPERSEDED_MAX;
+        loop {
+            let done = tokio::select! {
+                done = work() => done,
+                () = interrupt::cancelled() => return Err(Failure::cancelled()),
+            };
+            match done {
+                Err(failure) if again > 0 && failure.is_superseded() && failure.is_free() => {
+                    again -= 1;
+                    cx.voice.note("superseded", &format!("{}; once more", failure.message));
+                }
+                done => return done,
+            }
         }
     })
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 use strongroom_protocol::OutgoingFrame;
 use tokio::time::{Instant, sleep, timeout};
 
+/// Between two tries, unless the gateway asks for more.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
 /// How long to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
@@ -19,7 +22,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(15), one_try: Duration::from_secs(10), tries: 5 }
+        Self { deadline: Duration::from_secs(15), one_try: Duration::from_secs(10), tries: 8 }
     }
 }
 
@@ -84,7 +87,7 @@ pub async fn carry<T: Transport>(
             Retry::Now => Some(pause),
             Retry::After(wait) => Some(wait.max(pause)),
         };
-        pause = pause.saturating_mul(2);
+        pause = pause.saturating_mul(2).min(PAUSE_MAX);
         let goes_on = |wait: &Duration| tries < patience.tries && Instant::now() + *wait < end;
         match wait.filter(goes_on) {
             Some(wait) => sleep(wait).await,
@@ -95,7 +98,7 @@ pub async fn carry<T: Transport>(
     }
 }
 
-fn too_late() -> CarryError {
+pub(crate) fn too_late() -> CarryError {
     CarryError {
         code: CarryCode::Timeout,
         detail: "no answer in time".to_owned(),

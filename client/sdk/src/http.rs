@@ -1,7 +1,8 @@
 //! HTTP/1.1 to a gateway: https, or plain on loopback.
 
 use crate::{
-    problem,
+    belief::Belief,
+    now_ms, problem,
     transport::{CarryCode, CarryError, Retry, Transport},
 };
 use bytes::Bytes;
@@ -15,13 +16,16 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use strongroom_protocol::OutgoingFrame;
+use strongroom_verify::BUNDLE_LEN_MAX;
 use strongroom_wire::caps;
 use zeroize::Zeroizing;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// With each answer: SHA-256 of the bundle that the gateway has.
+const BUNDLE_HEADER: &str = "strongroom-bundle";
 
 #[cfg(feature = "tls")]
 type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
@@ -87,6 +91,15 @@ pub struct Http {
     client: Client<Connector, Full<Bytes>>,
     base: String,
     authorization: HeaderValue,
+    guard: Option<Guard>,
+}
+
+/// What answers must be accompanied by.
+#[derive(Clone)]
+struct Guard {
+    belief: Arc<Belief>,
+    /// The manifest that requests are sealed to.
+    sealed_to: Option<[u8; 32]>,
 }
 
 impl Http {
@@ -115,7 +128,65 @@ impl Http {
                 .build(connector()?),
             base,
             authorization,
+            guard: None,
         })
+    }
+
+    /// From now on an answer counts only with a bundle that is believed, and that holds the manifest
+    /// which is believed now: the one that requests are sealed to.
+    #[must_use]
+    pub fn believing(self, belief: Arc<Belief>) -> Self {
+        let sealed_to = belief.manifest();
+        Self { guard: Some(Guard { belief, sealed_to }), ..self }
+    }
+
+    /// Fetches the validation bundle; nobody believes it yet.
+    ///
+    /// # Errors
+    /// [`CarryError`].
+    pub async fn bundle(&self) -> Result<Vec<u8>, CarryError> {
+        // Without the token: what everybody sees is not to depend on who asks.
+        let request = Request::get(format!("{}/v1/bundle", self.base))
+            .header(ACCEPT, "application/json, application/problem+json")
+            .body(Full::default())
+            .map_err(|e| unsent(CarryCode::Other, e.to_string(), Retry::Never))?;
+        let response = self.client.request(request).await.map_err(|e| self.not_reached(&e))?;
+        let status = response.status();
+        let cap = if status.is_success() { BUNDLE_LEN_MAX } else { problem::PROBLEM_LEN_MAX };
+        let body = Limited::new(response.into_body(), cap).collect().await.map_err(|e| {
+            broken(format!("the validation bundle broke off, or has more than {cap} bytes: {e}"))
+        })?;
+        let body = body.to_bytes();
+        if status.is_success() { Ok(body.to_vec()) } else { Err(problem::read(status.as_u16(), &body)) }
+    }
+
+    /// Checks what came with an answer. `named` is the header, if there is a good one.
+    async fn guarded(&self, guard: &Guard, named: Option<[u8; 32]>) -> Result<(), CarryError> {
+        let refused = |what: String| CarryError {
+            code: CarryCode::BundleRefused,
+            retry: Retry::Never,
+            ..broken(what)
+        };
+        let named = named.ok_or_else(|| refused("the answer names no validation bundle".to_owned()))?;
+        if !guard.belief.passed_lately(&named) {
+            let bundle = self.bundle().await?;
+            let admitted = guard.belief.admit(&bundle, now_ms());
+            admitted.map_err(|error| refused(error.to_string()))?;
+        }
+        if guard.belief.manifest() == guard.sealed_to {
+            return Ok(());
+        }
+        let what = "the fleet has a newer manifest than this request was sealed to".to_owned();
+        Err(CarryError { code: CarryCode::Superseded, retry: Retry::Never, ..broken(what) })
+    }
+
+    fn not_reached(&self, error: &hyper_util::client::legacy::Error) -> CarryError {
+        let detail = format!("cannot reach the gateway at {}: {}", self.base, cause(error));
+        if error.is_connect() {
+            unsent(CarryCode::Unreachable, detail, Retry::After(RETRY_PAUSE))
+        } else {
+            broken(detail)
+        }
     }
 
     async fn exchange(&self, frame: &OutgoingFrame) -> Result<Vec<u8>, CarryError> {
@@ -127,21 +198,22 @@ impl Http {
             .header(AUTHORIZATION, self.authorization.clone())
             .body(Full::new(Bytes::copy_from_slice(frame.bytes())))
             .map_err(|e| unsent(CarryCode::Other, e.to_string(), Retry::Never))?;
-        let response = self.client.request(request).await.map_err(|e| {
-            let detail = format!("cannot reach the gateway at {}: {}", self.base, cause(&e));
-            if e.is_connect() {
-                unsent(CarryCode::Unreachable, detail, Retry::After(RETRY_PAUSE))
-            } else {
-                broken(detail)
-            }
-        })?;
+        let response = self.client.request(request).await.map_err(|e| self.not_reached(&e))?;
         let status = response.status();
+        let named = response.headers().get(BUNDLE_HEADER).and_then(|value| digest(value.as_bytes()));
         let cap = caps::RESPONSE_FRAME_LEN.max(problem::PROBLEM_LEN_MAX);
         let body = Limited::new(response.into_body(), cap)
             .collect()
             .await
             .map_err(|e| broken(format!("the gateway's answer broke off: {e}")))?
             .to_bytes();
+        if let Some(guard) = &self.guard {
+            // A proxy's error page names nothing, and is no answer. A gateway's problem may be because
+            // the request was sealed to an old manifest.
+            if status.is_success() || named.is_some() {
+                self.guarded(guard, named).await?;
+            }
+        }
         if status.is_success() && body.len() == caps::RESPONSE_FRAME_LEN {
             return Ok(body.to_vec());
         }
@@ -175,6 +247,12 @@ fn cause(error: &dyn std::error::Error) -> String {
         inner = source;
     }
     inner.to_string()
+}
+
+fn digest(digits: &[u8]) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(digits, &mut digest).ok()?;
+    Some(digest)
 }
 
 fn unsent(code: CarryCode, detail: String, retry: Retry) -> CarryError {

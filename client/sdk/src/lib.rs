@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod belief;
 mod carry;
 mod client;
 mod enroll;
@@ -39,6 +40,7 @@ mod recover;
 mod session;
 mod transport;
 
+pub use belief::{Belief, BeliefError, HeadStore, LookError, look};
 pub use carry::{Carried, Patience, Unavailable, carry};
 pub use client::{StrongroomClient, Timings};
 pub use enroll::{Authority, Enrolled, Enrolment, IfOccupied};
@@ -52,6 +54,8 @@ pub use strongroom_protocol::{
     BackupKey, Blame, Budget, Destination, DeviceKey, FreshAuthority, OutgoingFrame, ProtocolError,
     Receipt, RecoveryReceipt, Refusal, SlotStatus, Verb, Voucher, WaitReason,
 };
+pub use strongroom_wire::Slot;
+pub use strongroom_verify::{Believed, Head, Refusal as BundleRefusal, TRUST_LEN_MAX, Trust, TrustError};
 pub use transport::{CarryCode, CarryError, Retry, Transport};
 
 /// Bytes from the operating system.

@@ -49,6 +49,10 @@ pub enum CarryCode {
     Busy,
     /// No answer in time.
     Timeout,
+    /// The answer came without a validation bundle that is believed.
+    BundleRefused,
+    /// The fleet has a newer manifest than the request was sealed to.
+    Superseded,
     /// An answer that is not the gateway's, or one it has no code for.
     Other,
 }
@@ -65,6 +69,8 @@ impl CarryCode {
             Self::NoQuorum => "no_quorum",
             Self::Busy => "busy",
             Self::Timeout => "timeout",
+            Self::BundleRefused => "fleet_key_refused",
+            Self::Superseded => "superseded",
             Self::Other => "other",
         }
     }

@@ -31,6 +31,12 @@ pub struct Config {
     pub custodians: Option<PathBuf>,
     /// 64 hexadecimal digits: the Ed25519 seed that signs tickets. Mode 600.
     pub ticket_key_file: PathBuf,
+    /// Where the auditor serves the validation bundle, `http://HOST[:PORT]/NAMESPACE/bundle`. Without it
+    /// only clients that pin a manifest can be served.
+    pub bundle_url: Option<String>,
+    /// How often it is asked for a newer one.
+    #[serde(default = "bundle_poll_ms")]
+    pub bundle_poll_ms: u64,
     /// The nodes' HTTP addresses.
     pub nodes: Vec<NodeConfig>,
     /// Who says who a user is.
@@ -136,6 +142,10 @@ fn poll_ms() -> u64 {
     1_000
 }
 
+fn bundle_poll_ms() -> u64 {
+    30_000
+}
+
 fn account_claim() -> String {
     "sub".to_owned()
 }
@@ -178,8 +188,8 @@ impl Config {
             {
                 refuse("limits: 0 would let nobody in")
             }
-            _ if self.hedge_ms == 0 || self.poll_ms == 0 => {
-                refuse("hedge_ms and poll_ms must be above 0")
+            _ if self.hedge_ms == 0 || self.poll_ms == 0 || self.bundle_poll_ms == 0 => {
+                refuse("hedge_ms, poll_ms and bundle_poll_ms must be above 0")
             }
             _ if self.deadline_ms <= self.hedge_ms => {
                 refuse("deadline_ms must be above hedge_ms, or no second node is ever asked")

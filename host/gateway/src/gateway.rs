@@ -2,6 +2,7 @@
 
 use crate::{
     auth::Authenticator,
+    bundle::Bundles,
     config::{self, Config},
     error::GatewayError,
     limits::Limits,
@@ -24,6 +25,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(10);
 /// What handlers share.
 pub(crate) struct Parts {
     pub(crate) auth: Authenticator,
+    pub(crate) bundles: Arc<Bundles>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) nodes: Arc<Nodes>,
@@ -63,7 +65,10 @@ impl Gateway {
             hedge: Duration::from_millis(config.hedge_ms),
             deadline: Duration::from_millis(config.deadline_ms),
         };
+        let every = Duration::from_millis(config.bundle_poll_ms);
+        let bundles = Arc::new(Bundles::new(config.bundle_url.as_deref(), every)?);
         let parts = Arc::new(Parts {
+            bundles: Arc::clone(&bundles),
             auth: Authenticator::new(&config.auth).await?,
             limits: Limits::new(&config.limits),
             metrics,
@@ -76,6 +81,7 @@ impl Gateway {
         let mut background = JoinSet::new();
         background.spawn(Arc::clone(&parts.nodes).poll());
         background.spawn(parts.auth.keep_fresh());
+        background.spawn(async move { bundles.keep_fresh().await });
         background.spawn(upkeep(Arc::clone(&parts)));
         Ok(Self { parts, background })
     }

@@ -15,6 +15,7 @@
 mod account;
 mod address;
 mod auth;
+mod bundle;
 mod config;
 mod error;
 mod fetch;

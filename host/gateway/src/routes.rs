@@ -31,6 +31,7 @@ pub(crate) fn router(parts: Arc<Parts>) -> Router {
     Router::new()
         .route("/v1/requests/{verb}", post(request))
         .route("/v1/manifest", get(manifest))
+        .route("/v1/bundle", get(bundle))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -81,6 +82,7 @@ async fn request(
     if let Ok(value) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    parts.bundles.name_in(response.headers_mut());
     response
 }
 
@@ -177,6 +179,14 @@ async fn manifest(State(parts): State<Arc<Parts>>, request: Request) -> Response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// The auditor's bundle, byte for byte. A client believes it for its signatures, not for us.
+async fn bundle(State(parts): State<Arc<Parts>>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    admit_address(&parts, &head.headers, head.extensions.get::<Peer>())
+        .and_then(|()| parts.bundles.answer(&head.headers))
+        .unwrap_or_else(|problem| problem.into_response(&new_request_id()))
 }
 
 /// This process runs.

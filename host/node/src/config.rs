@@ -27,6 +27,8 @@ pub struct Config {
     pub manifest: PathBuf,
     /// The file of its custodians' signatures.
     pub signatures: PathBuf,
+    /// The file of the changes of custodians since genesis, if there were any.
+    pub chain: Option<PathBuf>,
     /// The vault's own folder: its keys. The host only passes its name on.
     pub vault_dir: PathBuf,
     /// Where the vault's sealed bytes are kept.
@@ -63,6 +65,7 @@ struct Raw {
     fleet: Spanned<String>,
     manifest: PathBuf,
     signatures: PathBuf,
+    chain: Option<PathBuf>,
     vault_dir: PathBuf,
     data_dir: PathBuf,
     vault_binary: Option<PathBuf>,
@@ -178,6 +181,7 @@ impl Config {
             fleet: check_fleet(&source, &raw.fleet)?,
             manifest: base.join(raw.manifest),
             signatures: base.join(raw.signatures),
+            chain: raw.chain.map(|chain| base.join(chain)),
             vault_dir: base.join(raw.vault_dir),
             data_dir: base.join(raw.data_dir),
             vault_binary: raw

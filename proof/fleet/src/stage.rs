@@ -84,6 +84,13 @@ impl Fleet {
         self.device(home, &arguments)
     }
 
+    /// The same, by somebody who waits for a minute.
+    pub fn recover_patiently(&self, home: &str, password_file: &str) -> Run {
+        let arguments =
+            ["--json", "--timeout", "60", "recover", "--password-file", password_file];
+        self.device(home, &arguments)
+    }
+
     /// Runs `strongroom dev`.
     pub fn dev(&self, arguments: &[&str]) -> Run {
         let mut command = self.command();

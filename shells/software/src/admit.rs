@@ -3,10 +3,13 @@
 use crate::{failure::Failure, files, fleet_secrets::FleetSecrets, node_keys::NodeKeys, pins};
 use std::path::Path;
 use strongroom_manifest::{
-    Fleet, MANIFEST_LEN_MAX, Manifest, ManifestSignatures, Protection, Verified,
+    CHAIN_LEN_MAX, Fleet, MANIFEST_LEN_MAX, Manifest, ManifestSignatures, Protection,
+    SignedManifest, Succession, Verified,
 };
 
 const SIGNATURES_LEN_MAX: usize = 64 * 1_024;
+/// JSON may write each byte of a manifest as two.
+const CHAIN_FILE_LEN_MAX: usize = CHAIN_LEN_MAX * (2 * MANIFEST_LEN_MAX + SIGNATURES_LEN_MAX);
 
 /// Keys and manifest that belong together.
 pub struct Admitted {
@@ -14,7 +17,7 @@ pub struct Admitted {
     pub node_keys: NodeKeys,
     /// The fleet's secrets.
     pub fleet_secrets: FleetSecrets,
-    /// The manifest that pinned custodians signed.
+    /// The manifest that follows from what is pinned.
     pub manifest: Verified<Manifest>,
 }
 
@@ -31,6 +34,8 @@ pub struct Claim<'a> {
     pub manifest: &'a Path,
     /// Its signatures' file.
     pub signatures: &'a Path,
+    /// The file of the changes of custodians since genesis, if there were any.
+    pub chain: Option<&'a Path>,
 }
 
 /// Loads everything and refuses what does not fit.
@@ -55,13 +60,19 @@ pub fn admit(claim: Claim<'_>) -> Result<Admitted, Failure> {
 }
 
 fn load_manifest(claim: Claim<'_>) -> Result<Verified<Manifest>, Failure> {
-    let custodians = pins::load(claim.dir)?;
+    let pins = pins::load(claim.dir)?;
     let bytes = files::read_public(claim.manifest, MANIFEST_LEN_MAX)?;
-    let signatures = files::read_public(claim.signatures, SIGNATURES_LEN_MAX)?;
-    let signatures: ManifestSignatures = serde_json::from_slice(&signatures)
-        .map_err(|e| Failure::Refused(format!("{}: {e}", claim.signatures.display())))?;
-    Verified::signed_by(&bytes, &signatures, &custodians)
+    let signatures: ManifestSignatures = json(claim.signatures, SIGNATURES_LEN_MAX)?;
+    let chain: Vec<SignedManifest> =
+        claim.chain.map_or_else(|| Ok(Vec::new()), |path| json(path, CHAIN_FILE_LEN_MAX))?;
+    Succession::pinned(&pins.namespace, pins.custodians)
+        .leap_along(&chain, &bytes, &signatures)
         .map_err(|e| Failure::Refused(format!("{}: {e}", claim.manifest.display())))
+}
+
+fn json<T: serde::de::DeserializeOwned>(path: &Path, cap: usize) -> Result<T, Failure> {
+    let bytes = files::read_public(path, cap)?;
+    serde_json::from_slice(&bytes).map_err(|e| Failure::Refused(format!("{}: {e}", path.display())))
 }
 
 /// A manifest is a promise to users: this body keeps the keys in files, so it may stand behind no

@@ -13,9 +13,9 @@ strongroom-vault: the trusted process of one node (software body, development on
   strongroom-vault init       --dir D --node N
   strongroom-vault fleet-keys --dir D --node-info F... --out DIR [--fleet NAME, default dev]
   strongroom-vault accept     --dir D --box F --fleet NAME
-  strongroom-vault pin        --dir D --custodians F
+  strongroom-vault pin        --dir D --custodians F --namespace NAME
   strongroom-vault run        --dir D --node N --fleet NAME --manifest M --signatures S
-                              --tick-ms T [--danger-clock-offset-ms X]
+                              --tick-ms T [--chain C] [--danger-clock-offset-ms X]
   strongroom-vault --help | --version
 
 `run` speaks to its host on standard input and output; a host starts it, not a person.

@@ -6,7 +6,7 @@ use crate::{
     files,
     fleet_secrets::FleetSecrets,
     node_keys::{NodeInfo, NodeKeys},
-    pins,
+    pins::{self, Pins},
 };
 use std::{fs, path::Path};
 
@@ -72,16 +72,16 @@ pub fn accept(options: &Options) -> Result<String, Failure> {
     to_line(&secrets.info()?)
 }
 
-/// `pin`: fixes the custodians whom this vault believes. Returns the line to print.
+/// `pin`: fixes the namespace, and the custodians whom this vault believes. Returns the line to print.
 ///
 /// # Errors
 /// [`Failure`].
 pub fn pin(options: &Options) -> Result<String, Failure> {
     let (dir, path) = (options.path("dir")?, options.path("custodians")?);
     files::check_private_dir(&dir)?;
-    let custodians = pins::read(&path)?;
-    pins::pin(&dir, &custodians)?;
-    to_line(&custodians)
+    let pins = Pins { custodians: pins::read(&path)?, namespace: options.required("namespace")? };
+    pins::pin(&dir, &pins)?;
+    to_line(&pins)
 }
 
 fn to_line(value: &impl serde::Serialize) -> Result<String, Failure> {

@@ -1,6 +1,7 @@
-//! The custodians of the genesis manifest, pinned once: `D/pins.json`.
+//! The namespace and the custodians of its genesis manifest, pinned once: `D/pins.json`.
 
 use crate::{failure::Failure, files};
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use strongroom_manifest::Custodians;
 
@@ -16,6 +17,10 @@ pub fn read(path: &Path) -> Result<Custodians, Failure> {
     let bytes = files::read_public(path, LEN_MAX)?;
     let custodians: Custodians = serde_json::from_slice(&bytes)
         .map_err(|e| Failure::Refused(format!("{}: {e}", path.display())))?;
+    check(path, custodians)
+}
+
+fn check(path: &Path, custodians: Custodians) -> Result<Custodians, Failure> {
     let keys = custodians.keys.len();
     let sorted = custodians.keys.is_sorted_by(|one, other| one < other);
     if !sorted || !(1..=keys).contains(&usize::from(custodians.threshold)) {
@@ -28,31 +33,42 @@ pub fn read(path: &Path) -> Result<Custodians, Failure> {
     Ok(custodians)
 }
 
-/// Pins a set of custodians. Pinning the same set again changes nothing; another set is refused.
+/// What a vault believes before it has seen any manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pins {
+    /// Who sign the manifest of epoch 1.
+    pub custodians: Custodians,
+    /// The one namespace. Custodians may serve several; a manifest of another is not this vault's.
+    pub namespace: String,
+}
+
+/// Pins custodians and namespace. Pinning the same again changes nothing; others are refused.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn pin(dir: &Path, custodians: &Custodians) -> Result<(), Failure> {
+pub fn pin(dir: &Path, pins: &Pins) -> Result<(), Failure> {
     let path = dir.join(FILE);
     if path.exists() {
-        return if read(&path)? == *custodians {
+        return if load(dir)? == *pins {
             Ok(())
         } else {
             Err(Failure::Refused(format!(
-                "{} pins other custodians, and a vault never changes whom it believes at genesis",
+                "{} pins other custodians or another namespace, and a vault never changes whom it \
+                 believes at genesis",
                 path.display()
             )))
         };
     }
-    let text = serde_json::to_vec(custodians).unwrap_or_default();
+    let text = serde_json::to_vec(pins).unwrap_or_default();
     files::write_new(&path, &text)
 }
 
-/// The pinned custodians.
+/// What is pinned.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn load(dir: &Path) -> Result<Custodians, Failure> {
+pub fn load(dir: &Path) -> Result<Pins, Failure> {
     let path = dir.join(FILE);
     if !path.exists() {
         return Err(Failure::Refused(format!(
@@ -60,7 +76,10 @@ pub fn load(dir: &Path) -> Result<Custodians, Failure> {
             path.display()
         )));
     }
-    read(&path)
+    let bytes = files::read_public(&path, LEN_MAX)?;
+    let pins: Pins = serde_json::from_slice(&bytes)
+        .map_err(|e| Failure::Refused(format!("{}: {e}", path.display())))?;
+    check(&path, pins.custodians.clone()).map(|_| pins)
 }
 
 #[cfg(test)]
@@ -72,12 +91,18 @@ mod tests {
     fn custodians_are_pinned_once() {
         let dir = tempfile::tempdir().expect("dir");
         let set = Custodians { keys: vec![Hex([1; 32]), Hex([2; 32])], threshold: 2 };
+        let pins = Pins { custodians: set.clone(), namespace: "one".to_owned() };
         assert!(load(dir.path()).is_err());
-        pin(dir.path(), &set).expect("pin");
-        pin(dir.path(), &set).expect("the same again");
-        let other = Custodians { threshold: 1, ..set.clone() };
-        assert!(pin(dir.path(), &other).is_err());
-        assert_eq!(load(dir.path()).expect("load"), set);
+        pin(dir.path(), &pins).expect("pin");
+        pin(dir.path(), &pins).expect("the same again");
+        let fewer = Custodians { threshold: 1, ..set };
+        for other in [
+            Pins { custodians: fewer, ..pins.clone() },
+            Pins { namespace: "two".to_owned(), ..pins.clone() },
+        ] {
+            assert!(pin(dir.path(), &other).is_err());
+        }
+        assert_eq!(load(dir.path()).expect("load"), pins);
     }
 
     #[test]

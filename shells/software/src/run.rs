@@ -17,8 +17,8 @@ use strongroom_vault::{BootError, Setup, Vault};
 use strongroom_wire::process::{ToHost, ToVault};
 
 /// What `run` may be given.
-pub(crate) const OPTIONS: [&str; 7] =
-    ["dir", "node", "fleet", "manifest", "signatures", "tick-ms", "danger-clock-offset-ms"];
+pub(crate) const OPTIONS: [&str; 8] =
+    ["dir", "node", "fleet", "manifest", "signatures", "chain", "tick-ms", "danger-clock-offset-ms"];
 
 /// Checks everything, closes the sandbox, and serves standard input until it ends.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -27,6 +27,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let fleet: String = options.required("fleet")?;
     let manifest: PathBuf = options.path("manifest")?;
     let signatures: PathBuf = options.path("signatures")?;
+    let chain: Option<PathBuf> = options.optional("chain")?;
     let tick_ms: u64 = options.required("tick-ms")?;
     let offset_ms: i64 = options.optional("danger-clock-offset-ms")?.unwrap_or(0);
     if !(5..=10_000).contains(&tick_ms) {
@@ -40,6 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         fleet: &fleet,
         manifest: &manifest,
         signatures: &signatures,
+        chain: chain.as_deref(),
     })?;
     measures.extend(harden::before_messages(&dir));
     let mut events = say(&measures);

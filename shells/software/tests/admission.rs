@@ -40,6 +40,42 @@ fn custodians_that_only_the_manifest_names_are_not_believed() {
 }
 
 #[test]
+fn another_namespaces_manifest_is_refused() {
+    let site = Site::new(1);
+    let mut manifest = site.manifest();
+    manifest.namespace = "other.encrypted_backups.fleet_keys.v1".to_owned();
+    site.publish(&manifest, &[201, 202]);
+    let said = site.run_refused(&site.vault_dir(1), 1, "dev");
+    assert!(said.contains("namespace"), "{said}");
+}
+
+#[test]
+fn custodians_hand_over_and_nobody_takes_over() {
+    let site = Site::new(1);
+    let by = |numbers: [u8; 2]| {
+        let mut keys: Vec<_> =
+            numbers.map(|n| Hex(support::custodian(n).verifying_key().to_bytes())).into();
+        keys.sort();
+        strongroom_manifest::Custodians { keys, threshold: 2 }
+    };
+    let (mut second, mut third) = (site.manifest(), site.manifest());
+    (second.epoch, second.custodians) = (2, by([77, 78]));
+    (third.epoch, third.custodians) = (3, by([77, 78]));
+    site.publish(&third, &[77, 78]);
+    // Without the change, with one that only the new ones signed, and with one that comes later.
+    let dir = site.vault_dir(1);
+    for link in [None, Some((&second, [77, 78])), Some((&third, [201, 202]))] {
+        let links: Vec<_> = link.iter().map(|(m, by)| support::signed(m, by)).collect();
+        site.chain(&links);
+        site.run_refused(&dir, 1, "dev");
+    }
+    // With the change itself the manifest is admitted; what stops this vault is its node's number.
+    site.chain(&[support::signed(&second, &[201, 202])]);
+    let said = site.run_refused(&dir, 2, "dev");
+    assert!(said.contains("the keys are node 1's"), "{said}");
+}
+
+#[test]
 fn another_nodes_keys_are_refused() {
     let site = Site::new(2);
     site.publish(&site.manifest(), &[201, 202]);

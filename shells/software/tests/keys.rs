@@ -74,7 +74,8 @@ fn pins_do_not_change() {
     let other = site.root.path().join("other.json");
     let key = "11".repeat(32);
     fs::write(&other, format!("{{\"keys\":[\"{key}\"],\"threshold\":1}}")).expect("write");
-    let (code, said) = bad(&["pin", "--dir", text(&dir), "--custodians", text(&other)]);
+    let words = ["pin", "--dir", text(&dir), "--custodians", text(&other)];
+    let (code, said) = bad(&[&words[..], &["--namespace", support::NAMESPACE]].concat());
     assert_eq!(code, 3);
     assert!(said.contains("pins other custodians"), "{said}");
 }

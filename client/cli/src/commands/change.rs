@@ -13,7 +13,7 @@ use strongroom_sdk::{Authority, SdkError};
 /// Changes the password. This device's key says that it may; the old password is not needed.
 pub(crate) async fn run(cx: &Context, args: &ChangeArgs) -> Result<(), Failure> {
     let held = cx.home.lock()?;
-    let connection = connect(cx, None)?;
+    let connection = connect(cx, None, &held).await?;
     let mut device = cx.home.device()?.ok_or_else(no_key)?;
     let backup_key = device.wanted_backup_key()?;
     if device.generation == 0 {
@@ -25,6 +25,7 @@ pub(crate) async fn run(cx: &Context, args: &ChangeArgs) -> Result<(), Failure> 
     }
     let account = connection.account.as_str();
     let password = args.password.read_new(account, args.allow_weak)?;
+    let connection = connection.looked_at_again(cx).await?;
     let client = &connection.client;
     let key = device.key()?;
     let enrolment = client

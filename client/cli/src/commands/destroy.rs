@@ -14,7 +14,7 @@ use serde_json::json;
 /// Destroys the record.
 pub(crate) async fn run(cx: &Context, args: &DestroyArgs) -> Result<(), Failure> {
     let held = cx.home.lock()?;
-    let connection = connect(cx, None)?;
+    let connection = connect(cx, None, &held).await?;
     let mut device = cx.home.device()?.ok_or_else(no_key)?;
     let account = connection.account.as_str();
     if !args.yes {

@@ -14,20 +14,21 @@ use strongroom_sdk::{Authority, BackupKey, Enrolled, SdkError, random};
 /// Enrols.
 pub(crate) async fn run(cx: &Context, args: &EnrollArgs) -> Result<(), Failure> {
     let held = cx.home.lock()?;
-    let connection = connect(cx, args.account.as_deref())?;
+    let connection = connect(cx, args.account.as_deref(), &held).await?;
     let mut device = match cx.home.device()? {
         Some(device) => device,
         None => Device::new()?,
     };
     refuse_if_enrolled(&device)?;
     explain(cx, &connection);
-    let account = connection.account.as_str();
-    let password = args.password.read_new(account, args.allow_weak)?;
+    let account = connection.account.as_str().to_owned();
+    let password = args.password.read_new(&account, args.allow_weak)?;
+    let connection = connection.looked_at_again(cx).await?;
     let backup_key = match device.backup_key()? {
         Some(key) => key,
         None => BackupKey::from_bytes(random().map_err(|e| connection.failure(&e))?),
     };
-    device.account = Some(account.to_owned());
+    device.account = Some(account);
     device.set_backup_key(&backup_key);
     // Before anything is sent: a stored record whose device lost its key would be nobody's.
     cx.home.save(&device, &held)?;

@@ -18,20 +18,21 @@ const PROMPTS: u32 = 3;
 /// Recovers.
 pub(crate) async fn run(cx: &Context, args: &RecoverArgs) -> Result<(), Failure> {
     let held = cx.home.lock()?;
-    let connection = connect(cx, args.account.as_deref())?;
+    let mut connection = connect(cx, args.account.as_deref(), &held).await?;
     let mut device = match cx.home.device()? {
         Some(device) => device,
         None => Device::new()?,
     };
-    let client = &connection.client;
     // Spends nothing, and says what the next attempt can cost before anybody types anything.
-    let asked = client.budget().await;
+    let asked = connection.client.budget().await;
     let (mut budget, mut by) = asked.map_err(|e| connection.failure(&e))?;
     let mut prompts = 0;
     loop {
         before_attempt(cx, args, &connection, &budget, &by)?;
         prompts += 1;
         let password = args.password.read(&format!("Password for {}", connection.account))?;
+        connection = connection.looked_at_again(cx).await?;
+        let client = &connection.client;
         let key = device.key()?;
         // Before anything is sent: a success makes this the record's device.
         cx.home.save(&device, &held)?;

@@ -14,7 +14,7 @@ use strongroom_sdk::{ProtocolError, Refusal, SdkError, StatusAnswer};
 /// Asks, and settles what was pending.
 pub(crate) async fn run(cx: &Context) -> Result<(), Failure> {
     let held = cx.home.lock()?;
-    let connection = connect(cx, None)?;
+    let connection = connect(cx, None, &held).await?;
     let device = cx.home.device()?;
     let Some(mut device) = device.filter(|d| d.generation > 0 || d.pending.is_some()) else {
         return budget(cx, &connection).await;

@@ -25,10 +25,10 @@ use zeroize::Zeroizing;
 
 pub(crate) const CUSTODIANS: u8 = 3;
 const THRESHOLD: u8 = 2;
-const NAMESPACE: &str = "dev.encrypted_backups.fleet_keys.v1";
-const HOUR_MS: u64 = 3_600_000;
+pub(crate) const NAMESPACE: &str = "dev.encrypted_backups.fleet_keys.v1";
+pub(crate) const HOUR_MS: u64 = 3_600_000;
 /// As long as an epoch may last.
-const VALID_MS: u64 = 90 * 24 * HOUR_MS;
+pub(crate) const VALID_MS: u64 = 90 * 24 * HOUR_MS;
 /// Places for nodes to pretend to stand at.
 const SITES: [&str; 9] = ["ams", "fra", "gru", "hel", "nrt", "sfo", "sin", "syd", "yul"];
 
@@ -63,7 +63,7 @@ pub(crate) fn make_key(path: &Path) -> Result<SigningKey, DevError> {
     Ok(SigningKey::from_bytes(&seed))
 }
 
-fn load_key(path: &Path) -> Result<SigningKey, DevError> {
+pub(crate) fn load_key(path: &Path) -> Result<SigningKey, DevError> {
     let text = fs::read_to_string(path).map_err(|e| DevError::io("read", path, &e))?;
     let text = Zeroizing::new(text);
     let mut seed = Zeroizing::new([0; 32]);
@@ -89,7 +89,7 @@ pub(crate) fn load_custodians(layout: &Layout) -> Result<Vec<SigningKey>, DevErr
     (1..=THRESHOLD).map(|custodian| load_key(&layout.custodian_key(custodian))).collect()
 }
 
-fn custodians_of(keys: &[SigningKey]) -> Custodians {
+pub(crate) fn custodians_of(keys: &[SigningKey]) -> Custodians {
     let mut keys: Vec<Hex<32>> =
         keys.iter().map(|key| Hex(key.verifying_key().to_bytes())).collect();
     keys.sort_unstable();

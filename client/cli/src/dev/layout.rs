@@ -3,8 +3,13 @@
 //! ```text
 //! strongroom-dev/
 //! ├ dev.json                   what this fleet is; its presence says that the folder is whole
-//! ├ manifest.json, manifest.sig.json
+//! ├ manifest.json, manifest.sig.json, manifest.chain.json
+//! ├ next/                      the manifest that `rotate` is bringing in, while it does
 //! ├ custodians.json, custodians/N.key
+//! ├ trust.json                 what clients pin: custodians, auditor, operator, log, witnesses
+//! ├ operator.key
+//! ├ auditor/auditor.toml, policy.txt, log.key, statement.key, auditor.log, auditor.pid, data/
+//! ├ witness-N/witness.toml, witness.key, witness.log, witness.pid, data/
 //! ├ gateway.toml, users.toml, ticket.key, gateway.log, gateway.pid
 //! ├ node-N/node.toml, node.log, node.pid, vault/, data/
 //! └ users/NAME/profile.toml, token
@@ -28,13 +33,15 @@ use std::{
 /// The fleet's and the app's name: a development folder holds one of each.
 pub(crate) const FLEET: &str = "dev";
 pub(crate) const APP: &str = "dev";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 const STATE_LEN_MAX: u64 = 64 * 1_024;
 
 /// Below the ports that Linux gives to outgoing connections.
 const PORTS: Range<u16> = 10_000..32_000;
 const PORTS_STEP: u16 = 200;
 const PORTS_PER_NODE: u16 = 3;
+/// Independent witnesses, as far as one machine can have them.
+pub(crate) const WITNESSES: u8 = 3;
 
 /// What a development fleet is, kept in `dev.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +50,7 @@ pub(crate) struct State {
     version: u32,
     /// Nodes 1 to this.
     pub(crate) nodes: u8,
-    /// The gateway's port; three a node follow.
+    /// The gateway's port; three a node follow, then the auditor's two and one a witness.
     pub(crate) base_port: u16,
     /// By how much the manifest's waits are shortened.
     pub(crate) waits_divided_by: u64,
@@ -76,6 +83,33 @@ impl State {
             .saturating_add(1)
             .saturating_add(u16::from(node.saturating_sub(1)) * PORTS_PER_NODE);
         NodePorts { peer: first, http: first.saturating_add(1), admin: first.saturating_add(2) }
+    }
+
+    /// The auditor's: for everybody, and for the operator who publishes.
+    pub(crate) fn auditor_ports(&self) -> (u16, u16) {
+        let first = self.base_port.saturating_add(1 + u16::from(self.nodes) * PORTS_PER_NODE);
+        (first, first.saturating_add(1))
+    }
+
+    pub(crate) fn witness_port(&self, witness: u8) -> u16 {
+        self.auditor_ports().1.saturating_add(u16::from(witness))
+    }
+
+    pub(crate) fn auditor_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.auditor_ports().0)
+    }
+
+    pub(crate) fn publish_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.auditor_ports().1)
+    }
+
+    pub(crate) fn witness_url(&self, witness: u8) -> String {
+        format!("http://127.0.0.1:{}", self.witness_port(witness))
+    }
+
+    /// Everybody who runs beside the nodes.
+    pub(crate) fn audit_processes(&self) -> impl Iterator<Item = Process> + use<> {
+        (1..=WITNESSES).map(Process::Witness).chain([Process::Auditor])
     }
 
     pub(crate) fn gateway_url(&self) -> String {
@@ -131,6 +165,32 @@ impl Layout {
         self.path("manifest.sig.json")
     }
 
+    /// The changes of custodians since the first manifest.
+    pub(crate) fn chain(&self) -> PathBuf {
+        self.path("manifest.chain.json")
+    }
+
+    pub(crate) fn trust(&self) -> PathBuf {
+        self.path("trust.json")
+    }
+
+    pub(crate) fn operator_key(&self) -> PathBuf {
+        self.path("operator.key")
+    }
+
+    /// Where files lie before they take the place of others.
+    pub(crate) fn next(&self) -> Self {
+        Self { root: self.path("next") }
+    }
+
+    pub(crate) fn auditor(&self) -> PathBuf {
+        self.path("auditor")
+    }
+
+    pub(crate) fn witness(&self, witness: u8) -> PathBuf {
+        self.path(&format!("witness-{witness}"))
+    }
+
     pub(crate) fn custodians(&self) -> PathBuf {
         self.path("custodians.json")
     }
@@ -155,6 +215,8 @@ impl Layout {
     pub(crate) fn files(&self, process: Process) -> ProcessFiles {
         let (dir, stem) = match process {
             Process::Gateway => (self.root.clone(), "gateway"),
+            Process::Auditor => (self.auditor(), "auditor"),
+            Process::Witness(witness) => (self.witness(witness), "witness"),
             Process::Node(node) => (self.node(node), "node"),
         };
         ProcessFiles {
@@ -193,13 +255,31 @@ pub(crate) enum Process {
     Gateway,
     /// A node's host; its vault is its child.
     Node(u8),
+    /// The auditor of the fleet's manifests.
+    Auditor,
+    /// A witness of the auditor's log.
+    Witness(u8),
+}
+
+impl Process {
+    /// What `strongroomd` calls it.
+    pub(crate) const fn role(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Node(_) => "node",
+            Self::Auditor => "auditor",
+            Self::Witness(_) => "witness",
+        }
+    }
 }
 
 impl std::fmt::Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Gateway => f.write_str("gateway"),
-            Self::Node(node) => write!(f, "node {node}"),
+            Self::Gateway | Self::Auditor => f.write_str(self.role()),
+            Self::Node(number) | Self::Witness(number) => {
+                write!(f, "{} {number}", self.role())
+            }
         }
     }
 }
@@ -242,7 +322,7 @@ pub(crate) fn private_dir(path: &Path) -> Result<(), DevError> {
 
 /// The ports that a fleet needs from a base on.
 fn ports_needed(nodes: u8) -> u16 {
-    1 + u16::from(nodes) * PORTS_PER_NODE
+    1 + u16::from(nodes) * PORTS_PER_NODE + 2 + u16::from(WITNESSES)
 }
 
 /// A base from which all ports are free now. Folders begin their search at different places, so
@@ -285,6 +365,11 @@ mod tests {
             for port in [ports.peer, ports.http, ports.admin] {
                 assert!(seen.insert(port), "{port}");
             }
+        }
+        let (auditor, publish) = state.auditor_ports();
+        let witnesses = (1..=WITNESSES).map(|witness| state.witness_port(witness));
+        for port in witnesses.chain([auditor, publish]) {
+            assert!(seen.insert(port), "{port}");
         }
         assert_eq!(seen.last(), Some(&(20_000 + ports_needed(62) - 1)));
         assert!(ports_needed(62) <= PORTS_STEP);

@@ -5,7 +5,8 @@ use super::{
     genesis,
     layout::{self, APP, FLEET, Layout, Process, State},
     processes::Programs,
-    setup, users,
+    setup,
+    users::{self, Pins},
 };
 use std::path::{Path, PathBuf};
 
@@ -62,12 +63,12 @@ impl DevFleet {
         Ok(Self { layout, state })
     }
 
-    /// Adds a user and gives the folder of `profile.toml` and `token`.
+    /// Adds a user who pins the manifest, and gives the folder of `profile.toml` and `token`.
     ///
     /// # Errors
     /// [`DevError`].
     pub fn add_user(&self, name: &str) -> Result<PathBuf, DevError> {
-        users::add(&self.layout, &self.state, name)
+        users::add(&self.layout, &self.state, name, Pins::Manifest)
     }
 
     /// The nodes' numbers.

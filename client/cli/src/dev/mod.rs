@@ -3,6 +3,7 @@
 //! Everything listens on loopback and every key lies in one folder, so nothing here protects
 //! anybody: the manifest says `software`, clients need development floors, and each start says it.
 
+mod audit;
 mod error;
 mod genesis;
 mod http;
@@ -10,6 +11,7 @@ mod keys;
 mod layout;
 mod library;
 mod processes;
+mod rotate;
 mod setup;
 mod status;
 mod users;
@@ -19,10 +21,11 @@ pub use library::{Addresses, DevFleet, EraStart};
 
 use crate::voice::Voice;
 use clap::{Args, Subcommand};
-use layout::{Layout, Process, State};
+use layout::{Layout, Process, State, WITNESSES};
 use processes::Programs;
 use serde_json::json;
 use status::{Census, Standing};
+use users::Pins;
 use std::{ffi::OsString, path::PathBuf, thread, time::Duration};
 use strongroom_wire::caps::NODES_MAX;
 
@@ -90,6 +93,18 @@ pub enum DevCommand {
         /// Which fleet
         #[command(flatten)]
         folder: Folder,
+    },
+    /// Give the fleet its next manifest: published, logged and cosigned first, then a planned cold start
+    Rotate {
+        /// Hand over to new custodians
+        #[arg(long)]
+        custodians: bool,
+        /// Which fleet
+        #[command(flatten)]
+        folder: Folder,
+        /// Which programs
+        #[command(flatten)]
+        programs: ProgramsFolder,
     },
     /// Users of the fleet
     #[command(subcommand)]
@@ -159,10 +174,14 @@ pub fn run(command: DevCommand, json: bool) -> Result<(), DevError> {
             let programs = Programs::find(programs.programs.as_deref())?;
             start(&folder.layout()?, &nodes, &programs, voice)
         }
+        DevCommand::Rotate { custodians, folder, programs } => {
+            let programs = Programs::find(programs.programs.as_deref())?;
+            rotate::rotate(&folder.layout()?, custodians, &programs, voice)
+        }
         DevCommand::Down { folder } => down(&folder.layout()?, voice),
         DevCommand::User(UserCommand::Add { name, folder }) => {
             let layout = folder.layout()?;
-            let home = users::add(&layout, &layout.load()?, &name)?;
+            let home = users::add(&layout, &layout.load()?, &name, Pins::Trust)?;
             let sentence = format!("export STRONGROOM_HOME={}", home.display());
             voice.result("user_added", &sentence, json!({"home": home}));
             Ok(())
@@ -223,7 +242,7 @@ fn up(layout: &Layout, wish: &Wish, programs: &Programs, voice: Voice) -> Result
         let state = wish.new_state(layout)?;
         tell(voice, &format!("making {} nodes and their keys", state.nodes));
         setup::create(layout, &state, programs)?;
-        users::add(layout, &state, FIRST_USER)?;
+        users::add(layout, &state, FIRST_USER, Pins::Trust)?;
         state
     } else {
         let state = layout.load()?;
@@ -231,10 +250,14 @@ fn up(layout: &Layout, wish: &Wish, programs: &Programs, voice: Voice) -> Result
         state
     };
     let nodes: Vec<u8> = state.node_ids().collect();
+    for process in state.audit_processes() {
+        start_process(layout, process, programs)?;
+    }
     for node in &nodes {
         start_process(layout, Process::Node(*node), programs)?;
     }
     start_process(layout, Process::Gateway, programs)?;
+    audit::publish(layout, &state, layout, voice)?;
     genesis::start_if_needed(layout, &state, programs, &nodes, voice)?;
     genesis::wait_until_ready(layout, &state, &nodes)?;
     say_up(layout, &state, voice);
@@ -251,6 +274,7 @@ fn say_up(layout: &Layout, state: &State, voice: Voice) {
             "dir": layout.root(),
             "nodes": state.nodes,
             "gateway": state.gateway_url(),
+            "auditor": state.auditor_url(),
             "home": home,
         }),
     );
@@ -258,11 +282,12 @@ fn say_up(layout: &Layout, state: &State, voice: Voice) {
     tell(
         voice,
         &format!(
-            "{} nodes and the gateway {} are ready. Next:\n\n  export STRONGROOM_HOME={}\n  strongroom \
-         enroll\n  strongroom recover\n  strongroom dev status --dir {dir}\n  strongroom dev kill 2 5 \
+            "{} nodes, the gateway {}, the auditor {} and {WITNESSES} witnesses are ready. Next:\n\n  export STRONGROOM_HOME={}\n  strongroom \
+         enroll\n  strongroom recover\n  strongroom verify\n  strongroom dev status --dir {dir}\n  strongroom dev kill 2 5 \
          --dir {dir}\n  strongroom dev down --dir {dir}\n",
             state.nodes,
             state.gateway_url(),
+            state.auditor_url(),
             home.display(),
         ),
     );
@@ -346,7 +371,9 @@ fn start(layout: &Layout, nodes: &[u8], programs: &Programs, voice: Voice) -> Re
         return Ok(());
     }
     // After `down` it is down as well, and without it nobody could tell that nodes are up.
-    start_process(layout, Process::Gateway, programs)?;
+    for process in state.audit_processes().chain([Process::Gateway]) {
+        start_process(layout, process, programs)?;
+    }
     genesis::wait_until_ready(layout, &state, nodes)?;
     say_census(layout, &state, voice);
     Ok(())
@@ -356,6 +383,22 @@ fn down(layout: &Layout, voice: Voice) -> Result<(), DevError> {
     let state = layout.load()?;
     // The gateway first: it would only report what is being stopped.
     processes::stop(&layout.files(Process::Gateway), STOP_PATIENCE)?;
+    stop_nodes(layout, &state)?;
+    // The auditor before those that it asks.
+    for process in state.audit_processes().collect::<Vec<_>>().into_iter().rev() {
+        processes::stop(&layout.files(process), STOP_PATIENCE)?;
+    }
+    let sentence = format!(
+        "all is down; `strongroom dev up --dir {dir}` starts it again by a cold start, and removing \
+         {dir} forgets it",
+        dir = layout.root().display()
+    );
+    voice.result("down", &sentence, json!({"dir": layout.root()}));
+    Ok(())
+}
+
+/// Stops all nodes at once.
+fn stop_nodes(layout: &Layout, state: &State) -> Result<(), DevError> {
     thread::scope(|scope| {
         let stops: Vec<_> = state
             .node_ids()
@@ -368,12 +411,5 @@ fn down(layout: &Layout, voice: Voice) -> Result<(), DevError> {
             let died = Err(DevError::failed("the command failed"));
             stop.join().unwrap_or(died).map(drop)
         })
-    })?;
-    let sentence = format!(
-        "all is down; `strongroom dev up --dir {dir}` starts it again by a cold start, and removing \
-         {dir} forgets it",
-        dir = layout.root().display()
-    );
-    voice.result("down", &sentence, json!({"dir": layout.root()}));
-    Ok(())
+    })
 }

@@ -193,14 +193,10 @@ impl Programs {
             .open(&files.log)
             .map_err(|e| DevError::io("open", &files.log, &e))?;
         let errors = log.try_clone().map_err(|e| DevError::io("open", &files.log, &e))?;
-        let role = match process {
-            Process::Gateway => "gateway",
-            Process::Node(_) => "node",
-        };
         let child = Command::new(&self.own)
             .args(["dev", "detached"])
             .arg(&self.daemon)
-            .args([role, "--config"])
+            .args([process.role(), "--config"])
             .arg(&files.config)
             .stdin(Stdio::null())
             .stdout(log)

@@ -1,6 +1,7 @@
 //! Making a fleet: every key, every file, in a draft folder that is moved into place when whole.
 
 use super::{
+    audit,
     error::DevError,
     keys::{self, Draft, FleetInfo, NodeInfo},
     layout::{APP, FLEET, Layout, Process, State, private_dir, write_private},
@@ -22,6 +23,7 @@ struct NodeFile {
     fleet: &'static str,
     manifest: &'static str,
     signatures: &'static str,
+    chain: &'static str,
     vault_dir: &'static str,
     data_dir: &'static str,
     peer_listen: String,
@@ -46,6 +48,8 @@ struct GatewayFile {
     pin: String,
     ticket_key_file: &'static str,
     poll_ms: u64,
+    bundle_url: String,
+    bundle_poll_ms: u64,
     nodes: Vec<GatewayNode>,
     auth: GatewayAuth,
     limits: GatewayLimits,
@@ -109,7 +113,9 @@ fn fill(draft: &Layout, state: &State, programs: &Programs) -> Result<(), DevErr
         let arguments = words(["pin", "--dir"])
             .path(&vault_dir(draft, node))
             .word("--custodians")
-            .path(&draft.custodians());
+            .path(&draft.custodians())
+            .word("--namespace")
+            .word(keys::NAMESPACE);
         programs.vault(&arguments.0)?;
     }
     let ticket_key = keys::make_key(&draft.path("ticket.key"))?;
@@ -127,14 +133,25 @@ fn fill(draft: &Layout, state: &State, programs: &Programs) -> Result<(), DevErr
     write_private(&draft.manifest(), &bytes)?;
     let signatures = keys::sign_manifest(&digest, &custodians);
     write_private(&draft.signatures(), &keys::to_json(&signatures)?)?;
+    write_private(&draft.chain(), b"[]")?;
+    audit::make(draft, state, &custodians, keys::now_ms()?)?;
     for node in state.node_ids() {
         let file = draft.files(Process::Node(node)).config;
         write_private(&file, to_toml(&node_file(state, node))?.as_bytes())?;
     }
-    let file = draft.files(Process::Gateway).config;
-    write_private(&file, to_toml(&gateway_file(state, &digest))?.as_bytes())?;
+    configure_gateway(draft, state, &digest)?;
     write_private(&draft.users(), b"")?;
     write_private(&draft.state_file(), &keys::to_json(state)?)
+}
+
+/// Tells the gateway which manifest is the fleet's.
+pub(crate) fn configure_gateway(
+    layout: &Layout,
+    state: &State,
+    digest: &[u8; 32],
+) -> Result<(), DevError> {
+    let file = layout.files(Process::Gateway).config;
+    write_private(&file, to_toml(&gateway_file(state, digest))?.as_bytes())
 }
 
 /// Arguments for a program, paths among them.
@@ -225,6 +242,7 @@ fn node_file(state: &State, node: u8) -> NodeFile {
         fleet: FLEET,
         manifest: "../manifest.json",
         signatures: "../manifest.sig.json",
+        chain: "../manifest.chain.json",
         vault_dir: "vault",
         data_dir: "data",
         peer_listen: loopback(ports.peer),
@@ -248,6 +266,8 @@ fn gateway_file(state: &State, digest: &[u8; 32]) -> GatewayFile {
         pin: hex::encode(digest),
         ticket_key_file: "ticket.key",
         poll_ms: POLL_MS,
+        bundle_url: format!("{}/{}/bundle", state.auditor_url(), keys::NAMESPACE),
+        bundle_poll_ms: POLL_MS,
         nodes: state
             .node_ids()
             .map(|node| GatewayNode { node, url: state.http_url(node) })
@@ -258,7 +278,7 @@ fn gateway_file(state: &State, digest: &[u8; 32]) -> GatewayFile {
     }
 }
 
-fn loopback(port: u16) -> String {
+pub(crate) fn loopback(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 

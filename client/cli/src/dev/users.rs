@@ -29,8 +29,14 @@ struct Profile<'a> {
     gateway: String,
     app: &'static str,
     fleet: &'static str,
-    manifest: PathBuf,
-    manifest_sha256: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest_sha256: Option<String>,
     account: &'a str,
     token_file: PathBuf,
     floors: &'static str,
@@ -55,8 +61,22 @@ fn account_of(name: &str) -> Result<String, DevError> {
     }
 }
 
+/// What a user's profile pins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pins {
+    /// Who vouches for manifests; they come over the air.
+    Trust,
+    /// Today's manifest, for fleets without an auditor that runs.
+    Manifest,
+}
+
 /// Adds a user, and gives the folder of the profile.
-pub(crate) fn add(layout: &Layout, state: &State, name: &str) -> Result<PathBuf, DevError> {
+pub(crate) fn add(
+    layout: &Layout,
+    state: &State,
+    name: &str,
+    pins: Pins,
+) -> Result<PathBuf, DevError> {
     let account = account_of(name)?;
     let home = layout.user(&account);
     if home.exists() {
@@ -66,12 +86,15 @@ pub(crate) fn add(layout: &Layout, state: &State, name: &str) -> Result<PathBuf,
     let manifest = layout.manifest();
     let bytes = fs::read(&manifest).map_err(|e| DevError::io("read", &manifest, &e))?;
     let token = hex::encode(keys::fresh_seed()?.as_slice());
+    let (trusts, is_pinned) = (pins == Pins::Trust, pins == Pins::Manifest);
     let profile = Profile {
         gateway: state.gateway_url(),
         app: APP,
         fleet: FLEET,
-        manifest,
-        manifest_sha256: hex::encode(sha256(&bytes)),
+        trust: trusts.then(|| layout.trust()),
+        log: trusts.then(|| format!("{}/{}", state.auditor_url(), keys::NAMESPACE)),
+        manifest: is_pinned.then_some(manifest),
+        manifest_sha256: is_pinned.then(|| hex::encode(sha256(&bytes))),
         account: &account,
         token_file: home.join("token"),
         floors: "development",
@@ -103,10 +126,10 @@ mod tests {
         let state = State::new(3, 20_000, 1);
         fs::write(layout.users(), "").expect("write");
         fs::write(layout.manifest(), "manifest").expect("write");
-        let home = add(&layout, &state, "Alice").expect("alice");
+        let home = add(&layout, &state, "Alice", Pins::Manifest).expect("alice");
         assert!(home.ends_with("users/alice"));
-        add(&layout, &state, "bob").expect("bob");
-        assert_eq!(add(&layout, &state, "alice").expect_err("twice").exit_code, 2);
+        add(&layout, &state, "bob", Pins::Trust).expect("bob");
+        assert_eq!(add(&layout, &state, "alice", Pins::Trust).expect_err("twice").exit_code, 2);
         let text = fs::read_to_string(layout.users()).expect("read");
         let users: toml::Table = text.parse().expect("toml");
         let users = users["users"].as_array().expect("list");
@@ -120,6 +143,9 @@ mod tests {
         let pin = hex::encode(sha256(b"manifest"));
         assert_eq!(profile["manifest_sha256"].as_str(), Some(pin.as_str()));
         assert_eq!(profile["gateway"].as_str(), Some("http://127.0.0.1:20000"));
+        let bob = fs::read_to_string(layout.user("bob").join("profile.toml")).expect("profile");
+        let bob: toml::Table = bob.parse().expect("toml");
+        assert!(bob.contains_key("trust") && !bob.contains_key("manifest"));
     }
 
     #[test]

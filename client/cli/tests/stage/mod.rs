@@ -12,7 +12,10 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
 };
 use strongroom_wire::{caps::REQUEST_FRAME_LEN, digest::sha256};
@@ -34,6 +37,12 @@ pub(crate) struct Gateway {
     pub(crate) vault: Arc<Mutex<MiniVault>>,
     fates: Arc<Mutex<Vec<Fate>>>,
     verbs: Arc<Mutex<Vec<String>>>,
+    /// What `GET /v1/bundle` brings and each answer names, if there is any.
+    pub(crate) bundle: Arc<Mutex<Option<Vec<u8>>>>,
+    /// Put in the place of the bundle once the next answer has been made.
+    pub(crate) next_bundle: Arc<Mutex<Option<Vec<u8>>>>,
+    /// Whether answers name the bundle.
+    pub(crate) is_silent: Arc<AtomicBool>,
     address: String,
 }
 
@@ -44,6 +53,9 @@ impl Gateway {
             vault: Arc::new(Mutex::new(MiniVault::new())),
             fates: Arc::default(),
             verbs: Arc::default(),
+            bundle: Arc::default(),
+            next_bundle: Arc::default(),
+            is_silent: Arc::default(),
             address: format!("http://{}", listener.local_addr().expect("address")),
         };
         let served = gateway.clone();
@@ -68,6 +80,17 @@ impl Gateway {
     fn serve(&self, mut socket: TcpStream) {
         while let Some((head, frame)) = read_request(&mut socket) {
             let verb = head.split(' ').nth(1).unwrap_or_default();
+            if verb == "/v1/bundle" {
+                self.verbs.lock().expect("verbs").push("bundle".to_owned());
+                let bundle = self.bundle.lock().expect("bundle").clone();
+                let (status, body) = bundle.map_or((404, Vec::new()), |bundle| (200, bundle));
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
+                if socket.write_all(&[head.as_bytes(), &body].concat()).is_err() {
+                    return;
+                }
+                continue;
+            }
             let verb = verb.trim_start_matches("/v1/requests/").to_owned();
             self.verbs.lock().expect("verbs").push(verb);
             let fate = {
@@ -86,8 +109,15 @@ impl Gateway {
                     (200, "application/octet-stream", answer)
                 }
             };
+            if let Some(next) = self.next_bundle.lock().expect("next").take() {
+                *self.bundle.lock().expect("bundle") = Some(next);
+            }
+            let named = self.bundle.lock().expect("bundle").as_ref().map_or(String::new(), |bundle| {
+                format!("strongroom-bundle: {}\r\n", hex::encode(sha256(bundle)))
+            });
+            let named = if self.is_silent.load(SeqCst) { String::new() } else { named };
             let head = format!(
-                "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+                "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n{named}content-length: {}\r\n\r\n",
                 body.len()
             );
             if socket.write_all(&[head.as_bytes(), &body].concat()).is_err() {
@@ -101,7 +131,7 @@ fn read_request(socket: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut got = Vec::new();
     loop {
         if let Some(end) = got.windows(4).position(|w| w == b"\r\n\r\n")
-            && got.len() >= end + 4 + REQUEST_FRAME_LEN
+            && (got.starts_with(b"GET ") || got.len() >= end + 4 + REQUEST_FRAME_LEN)
         {
             let head = String::from_utf8_lossy(&got[..end]).into_owned();
             return Some((head, got[end + 4..].to_vec()));
@@ -120,15 +150,34 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> Self {
+        let stage = Self::new_without_phone();
+        stage.phone("home");
+        stage
+    }
+
+    pub(crate) fn new_without_phone() -> Self {
         let stage = Self { dir: tempfile::tempdir().expect("dir"), gateway: Gateway::start() };
         let manifest = stage.gateway.vault.lock().expect("vault").fleet.manifest_bytes.clone();
         fs::write(stage.path("manifest.json"), manifest).expect("manifest");
-        stage.phone("home");
         stage
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// A new phone that pins no manifest, but who vouches for one.
+    pub(crate) fn believing_phone(&self, name: &str, trust: &[u8]) -> PathBuf {
+        let home = self.path(name);
+        fs::create_dir(&home).expect("home");
+        fs::write(home.join("trust.json"), trust).expect("trust");
+        let profile = format!(
+            "gateway = \"{}\"\napp = \"{APP}\"\nfleet = \"{FLEET}\"\ntrust = \"trust.json\"\n\
+             account = \"alice\"\ntoken = \"t\"\nfloors = \"development\"\n",
+            self.gateway.address
+        );
+        fs::write(home.join("profile.toml"), profile).expect("profile");
+        home
     }
 
     /// A folder with a profile and nothing else: a new phone.

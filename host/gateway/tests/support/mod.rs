@@ -319,6 +319,8 @@ pub(crate) fn configured(nodes: usize) -> (tempfile::TempDir, Arc<FleetKeys>, Co
         signatures: None,
         custodians: None,
         ticket_key_file: path("ticket.key"),
+        bundle_url: None,
+        bundle_poll_ms: 20,
         nodes: (1..=nodes)
             .map(|node| NodeConfig {
                 node: u8::try_from(node).expect("few"),

@@ -115,6 +115,9 @@ fn spawn(config: &Config) -> io::Result<Child> {
         .arg(&config.signatures)
         .arg("--tick-ms")
         .arg(config.tick_ms.to_string());
+    if let Some(chain) = &config.chain {
+        command.arg("--chain").arg(chain);
+    }
     if let Some(offset) = config.clock_offset_ms {
         command.arg("--danger-clock-offset-ms").arg(offset.to_string());
     }

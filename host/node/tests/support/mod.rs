@@ -79,6 +79,7 @@ impl Node {
             fleet: "dev".to_owned(),
             manifest: root.path().join("manifest.json"),
             signatures: root.path().join("manifest.sig.json"),
+            chain: None,
             vault_dir,
             data_dir: root.path().join("data"),
             vault_binary: fake_vault(),

@@ -10,10 +10,12 @@ use std::{
 };
 use strongroom_manifest::{
     Custodians, Fleet, Hex, Keyset, Manifest, ManifestSignatures, Node, Policy, Protection, Role,
-    SlotRange, TicketKey, manifest_statement, to_canonical_json,
+    SignedManifest, SlotRange, TicketKey, manifest_statement, to_canonical_json,
 };
 use strongroom_shell_software::node_keys::NodeInfo;
 use strongroom_wire::digest::sha256;
+
+pub(crate) const NAMESPACE: &str = "dev.encrypted_backups.fleet_keys.v1";
 
 /// What `fleet-keys` prints.
 #[derive(serde::Deserialize)]
@@ -60,6 +62,18 @@ pub(crate) fn custodians() -> Custodians {
     Custodians { keys, threshold: 2 }
 }
 
+/// A manifest with the signatures of these custodians.
+pub(crate) fn signed(manifest: &Manifest, signers: &[u8]) -> SignedManifest {
+    let bytes = to_canonical_json(manifest);
+    let statement = manifest_statement(&sha256(&bytes));
+    let mut signatures = ManifestSignatures::default();
+    for number in signers {
+        let key = custodian(*number);
+        signatures.push(key.verifying_key().to_bytes(), key.sign(&statement).to_bytes());
+    }
+    SignedManifest { manifest: String::from_utf8(bytes).expect("text"), signatures }
+}
+
 pub(crate) struct Site {
     pub(crate) root: tempfile::TempDir,
     pub(crate) nodes: Vec<NodeInfo>,
@@ -95,9 +109,12 @@ impl Site {
         fs::write(&pins, serde_json::to_vec(&custodians()).expect("json")).expect("write");
         for node in 1..=count {
             let dir = at(&format!("vault-{node}"));
-            good(&["pin", "--dir", text(&dir), "--custodians", text(&pins)]);
+            let words = ["pin", "--dir", text(&dir), "--custodians", text(&pins)];
+            good(&[&words[..], &["--namespace", NAMESPACE]].concat());
         }
-        Self { root, nodes, fleet }
+        let site = Self { root, nodes, fleet };
+        site.chain(&[]);
+        site
     }
 
     pub(crate) fn vault_dir(&self, node: u8) -> PathBuf {
@@ -128,7 +145,7 @@ impl Site {
                 rollback_tolerance: 0,
                 slots: SlotRange::ALL,
             }],
-            namespace: "dev.encrypted_backups.fleet_keys.v1".to_owned(),
+            namespace: NAMESPACE.to_owned(),
             not_after_ms: 4_000_000_000_000,
             not_before_ms: 1_000_000_000_000,
             policy,
@@ -142,16 +159,16 @@ impl Site {
 
     /// Writes a manifest and the signatures of these custodians.
     pub(crate) fn publish(&self, manifest: &Manifest, signers: &[u8]) {
-        let bytes = to_canonical_json(manifest);
-        let statement = manifest_statement(&sha256(&bytes));
-        let mut signatures = ManifestSignatures::default();
-        for number in signers {
-            let key = custodian(*number);
-            signatures.push(key.verifying_key().to_bytes(), key.sign(&statement).to_bytes());
-        }
-        fs::write(self.root.path().join("manifest.json"), bytes).expect("write");
-        let signatures = serde_json::to_vec(&signatures).expect("json");
+        let signed = signed(manifest, signers);
+        fs::write(self.root.path().join("manifest.json"), signed.manifest).expect("write");
+        let signatures = serde_json::to_vec(&signed.signatures).expect("json");
         fs::write(self.root.path().join("manifest.sig.json"), signatures).expect("write");
+    }
+
+    /// Writes the changes of custodians.
+    pub(crate) fn chain(&self, links: &[SignedManifest]) {
+        let links = serde_json::to_vec(links).expect("json");
+        fs::write(self.root.path().join("manifest.chain.json"), links).expect("write");
     }
 
     /// The command line that runs the vault in `dir` as `node` of `fleet`.
@@ -169,6 +186,8 @@ impl Site {
             at("manifest.json"),
             "--signatures".to_owned(),
             at("manifest.sig.json"),
+            "--chain".to_owned(),
+            at("manifest.chain.json"),
             "--tick-ms".to_owned(),
             "30".to_owned(),
         ];

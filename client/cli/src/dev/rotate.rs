@@ -1,0 +1,122 @@
+//! The fleet's next manifest: the same fleet, one epoch later.
+//!
+//! Sessions, answers and links are bound to one manifest, so a fleet changes over as a whole: published
+//! first, then stopped and started again, by a cold start that its custodians sign. Clients find the
+//! new manifest over the air, and try again while the fleet changes over.
+
+use super::{
+    audit,
+    error::DevError,
+    genesis, keys,
+    layout::{Layout, Process, State, private_dir, write_private},
+    processes::{self, Programs},
+    setup, start_process, stop_nodes, tell,
+};
+use crate::voice::Voice;
+use serde_json::json;
+use std::{fs, path::Path};
+use strongroom_manifest::{Manifest, SignedManifest, parse, to_canonical_json};
+use strongroom_wire::digest::sha256;
+
+/// Brings the next manifest in. What a crash left half done is gone on with: the draft in `next/` stays
+/// until the fleet runs under it.
+pub(crate) fn rotate(
+    layout: &Layout,
+    new_custodians: bool,
+    programs: &Programs,
+    voice: Voice,
+) -> Result<(), DevError> {
+    let state = layout.load()?;
+    let next = layout.next();
+    if next.manifest().exists() {
+        tell(voice, "going on with the manifest in next/");
+    } else {
+        draft(layout, new_custodians)?;
+    }
+    let epoch = read(&next.manifest())?.epoch;
+    // Nobody is answered from here on; whoever asks tries again for a while.
+    let stop = |process| processes::stop(&layout.files(process), super::STOP_PATIENCE);
+    stop(Process::Gateway)?;
+    let nodes: Vec<u8> = state.node_ids().collect();
+    if let Err(error) = audit::publish(layout, &state, &next, voice) {
+        // Nothing has changed for the fleet: it goes on as it was.
+        start_process(layout, Process::Gateway, programs)?;
+        return Err(error.hint("the fleet goes on under its manifest; `strongroom dev rotate` tries again"));
+    }
+    stop_nodes(layout, &state)?;
+    take_over(layout, &state)?;
+    for node in &nodes {
+        start_process(layout, Process::Node(*node), programs)?;
+    }
+    genesis::start_if_needed(layout, &state, programs, &nodes, voice)?;
+    start_process(layout, Process::Gateway, programs)?;
+    genesis::wait_until_ready(layout, &state, &nodes)?;
+    voice.result(
+        "rotated",
+        &format!("the fleet runs under its manifest of epoch {epoch}"),
+        json!({"epoch": epoch, "custodians_changed": new_custodians}),
+    );
+    Ok(())
+}
+
+/// Writes the next manifest, signed by the custodians of now, into `next/`.
+fn draft(layout: &Layout, new_custodians: bool) -> Result<(), DevError> {
+    let next = layout.next();
+    let now_ms = keys::now_ms()?;
+    // A draft without its manifest is nobody's: the manifest is written last.
+    if next.root().exists() {
+        fs::remove_dir_all(next.root()).map_err(|e| DevError::io("remove", next.root(), &e))?;
+    }
+    private_dir(next.root())?;
+    let mut manifest = read(&layout.manifest())?;
+    manifest.epoch = manifest.epoch.saturating_add(1);
+    manifest.not_before_ms = manifest.not_before_ms.max(now_ms.saturating_sub(keys::HOUR_MS));
+    manifest.not_after_ms = manifest.not_before_ms.saturating_add(keys::VALID_MS);
+    if new_custodians {
+        manifest.custodians = keys::custodians_of(&keys::make_custodians(&next)?);
+    }
+    let bytes = to_canonical_json(&manifest);
+    let signatures = keys::sign_manifest(&sha256(&bytes), &keys::load_custodians(layout)?);
+    let mut chain = read_chain(layout)?;
+    if new_custodians {
+        let manifest = String::from_utf8_lossy(&bytes).into_owned();
+        chain.push(SignedManifest { manifest, signatures: signatures.clone() });
+    }
+    write_private(&next.chain(), &keys::to_json(&chain)?)?;
+    write_private(&next.signatures(), &keys::to_json(&signatures)?)?;
+    write_private(&next.manifest(), &bytes)
+}
+
+/// Puts what is published into its place. Each step may be the last before a crash: all of them are
+/// repeated by the next `rotate`, which finds the manifest in `next/` as long as one is missing.
+fn take_over(layout: &Layout, state: &State) -> Result<(), DevError> {
+    let next = layout.next();
+    let bytes = read_bytes(&next.manifest())?;
+    let copy = |from: &Path, to: &Path| write_private(to, &read_bytes(from)?);
+    if next.custodians().exists() {
+        for custodian in 1..=keys::CUSTODIANS {
+            copy(&next.custodian_key(custodian), &layout.custodian_key(custodian))?;
+        }
+        copy(&next.custodians(), &layout.custodians())?;
+    }
+    copy(&next.chain(), &layout.chain())?;
+    copy(&next.signatures(), &layout.signatures())?;
+    copy(&next.manifest(), &layout.manifest())?;
+    setup::configure_gateway(layout, state, &sha256(&bytes))?;
+    fs::remove_file(next.manifest()).map_err(|e| DevError::io("remove", &next.manifest(), &e))?;
+    fs::remove_dir_all(next.root()).map_err(|e| DevError::io("remove", next.root(), &e))
+}
+
+fn read_chain(layout: &Layout) -> Result<Vec<SignedManifest>, DevError> {
+    let path = layout.chain();
+    serde_json::from_slice(&read_bytes(&path)?)
+        .map_err(|e| DevError::failed(format!("{}: {e}", path.display())))
+}
+
+fn read(path: &Path) -> Result<Manifest, DevError> {
+    parse(&read_bytes(path)?).map_err(|e| DevError::failed(format!("{}: {e}", path.display())))
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, DevError> {
+    fs::read(path).map_err(|e| DevError::io("read", path, &e))
+}

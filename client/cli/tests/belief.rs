@@ -1,0 +1,211 @@
+//! Clients that pin no manifest: they believe a bundle, and go on looking.
+
+mod stage;
+#[path = "../../../audit/verify/tests/world/mod.rs"]
+mod world;
+
+use stage::Stage;
+use std::{
+    fs,
+    sync::atomic::Ordering::SeqCst,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use strongroom_manifest::{Manifest, Verified};
+use strongroom_wire::digest::sha256;
+use world::{Making, World, signed};
+
+const PW: &str = "PW:correct horse";
+const COST: &str = "\n  cost: none; no password message was sent\n";
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    u64::try_from(since.as_millis()).expect("fits")
+}
+
+/// A played fleet whose manifests are logged.
+struct Logged {
+    stage: Stage,
+    world: World,
+}
+
+impl Logged {
+    /// One epoch, which fleet and gateway have, and a phone named `home`.
+    fn new() -> Self {
+        let mut logged = Self { stage: Stage::new_without_phone(), world: World::default() };
+        logged.publish(1);
+        logged.adopt(1);
+        *logged.stage.gateway.bundle.lock().expect("bundle") = Some(logged.fresh(1));
+        logged.phone("home");
+        logged
+    }
+
+    fn phone(&self, name: &str) {
+        let trust = serde_json::to_vec(&world::trust_file()).expect("json");
+        self.stage.believing_phone(name, &trust);
+    }
+
+    fn manifest(&self, epoch: u64) -> Manifest {
+        let vault = self.stage.gateway.vault.lock().expect("vault");
+        let mut manifest = (*vault.fleet.manifest).clone();
+        manifest.namespace = world::NAMESPACE.to_owned();
+        manifest.custodians = world::custodians(&[1, 2, 3]);
+        manifest.epoch = epoch;
+        manifest
+    }
+
+    fn publish(&mut self, epoch: u64) {
+        let manifest = self.manifest(epoch);
+        self.world.publish(&signed(&manifest, &[1, 2]));
+    }
+
+    /// The fleet goes on under this epoch's manifest.
+    fn adopt(&self, epoch: usize) {
+        let bytes = self.world.leaves[epoch - 1].manifest.clone();
+        let mut vault = self.stage.gateway.vault.lock().expect("vault");
+        let verified = Verified::pinned(&bytes, &sha256(&bytes)).expect("a manifest");
+        (vault.fleet.manifest, vault.fleet.manifest_bytes) = (verified, bytes);
+    }
+
+    fn making(&self, cosigned_ms: u64) -> Making {
+        let fresh = Some(cosigned_ms);
+        Making { cosigned_ms: [None, None, fresh, fresh], ..self.world.honest() }
+    }
+
+    /// The bundle of an epoch under today's checkpoint.
+    fn fresh(&self, epoch: usize) -> Vec<u8> {
+        self.world.bundle(epoch, &self.making(now_ms() - 1_000)).to_bytes()
+    }
+
+    fn serve(&self, bundle: Vec<u8>) {
+        *self.stage.gateway.bundle.lock().expect("bundle") = Some(bundle);
+    }
+
+    /// Refused before anything that has to do with a password is sent.
+    #[track_caller]
+    fn is_refused(&self, step: &str) {
+        self.stage.gateway.fates(&[]);
+        let ran = self.stage.run(&["recover", PW]);
+        assert_eq!(ran.code, 15, "{ran:?}");
+        assert!(ran.err.contains(&format!("(step `{step}`){COST}")), "{ran:?}");
+        assert_eq!(self.stage.gateway.verbs(), ["bundle"]);
+    }
+}
+
+#[test]
+fn a_phone_that_pins_no_manifest_enrols_and_another_recovers() {
+    let logged = Logged::new();
+    logged.stage.run(&["enroll", PW]).succeeds();
+    logged.phone("new");
+    logged.stage.gateway.fates(&[]);
+    logged.stage.run_on("new", &["recover", PW]).succeeds();
+    // Before anything, and again once the password was typed.
+    let verbs = logged.stage.gateway.verbs();
+    assert_eq!(verbs, ["bundle", "budget", "bundle", "recover-start", "recover-finish"]);
+    let head = fs::read(logged.stage.path("new").join("head.json")).expect("head");
+    let head: serde_json::Value = serde_json::from_slice(&head).expect("json");
+    assert_eq!((&head["epoch"], &head["size"]), (&1.into(), &1.into()));
+}
+
+#[test]
+fn an_old_client_moves_on_with_the_fleet() {
+    let mut logged = Logged::new();
+    logged.stage.run(&["enroll", PW]).succeeds();
+    logged.publish(2);
+    logged.adopt(2);
+    logged.serve(logged.fresh(2));
+    logged.stage.run(&["recover", PW]).succeeds();
+    // What a phone has seen it does not forget.
+    logged.serve(logged.fresh(1));
+    logged.is_refused("tip");
+}
+
+#[test]
+fn a_forged_bundle_costs_nothing() {
+    let mut logged = Logged::new();
+    logged.stage.run(&["enroll", PW]).succeeds();
+    let honest = logged.fresh(1);
+    let now = now_ms();
+    let made = |making: Making| logged.world.bundle(1, &making).to_bytes();
+    let forged = [
+        (made(Making { auditor: 99, ..logged.making(now) }), "auditor"),
+        (made(Making { operator: 99, ..logged.making(now) }), "countersignature"),
+        (logged.world.bundle(1, &logged.making(now - 4 * world::DAY_MS)).to_bytes(), "witnesses"),
+        (honest[..honest.len() - 1].to_vec(), "size"),
+        ([&honest[..], b"{}"].concat(), "size"),
+        (vec![b' '; 1 << 20], "size"),
+    ];
+    for (bundle, step) in forged {
+        logged.serve(bundle);
+        logged.is_refused(step);
+    }
+    logged.serve(honest);
+    logged.stage.run(&["recover", PW]).succeeds();
+    // The fleet it was enrolled at, retired: its bundle is still good, but not the latest.
+    logged.publish(2);
+    let size = logged.world.leaves.len();
+    logged.serve(logged.world.bundle(1, &Making { size, ..logged.making(now_ms()) }).to_bytes());
+    logged.is_refused("tip");
+}
+
+#[test]
+fn another_history_than_the_one_seen_is_refused() {
+    let mut logged = Logged::new();
+    logged.stage.run(&["enroll", PW]).succeeds();
+    // The same epoch with another digest, under the same keys: an auditor and its witnesses collude.
+    let mut manifest = logged.manifest(1);
+    manifest.not_before_ms += 1;
+    logged.world = World::default();
+    logged.world.publish(&signed(&manifest, &[1, 2]));
+    logged.serve(logged.fresh(1));
+    logged.is_refused("rollback");
+    // Who damages the file does not make the phone forget.
+    fs::write(logged.stage.path("home").join("head.json"), b"{}").expect("write");
+    let ran = logged.stage.run(&["recover", PW]);
+    assert!(ran.code == 1 && ran.err.contains("head.json") && ran.err.contains(COST), "{ran:?}");
+}
+
+#[test]
+fn a_bundle_that_turns_bad_meanwhile_ends_the_exchange() {
+    let logged = Logged::new();
+    logged.stage.run(&["enroll", PW]).succeeds();
+    *logged.stage.gateway.next_bundle.lock().expect("next") = Some(b"{}".to_vec());
+    logged.stage.gateway.fates(&[]);
+    let ran = logged.stage.run(&["recover", PW]);
+    assert_eq!(ran.code, 15, "{ran:?}");
+    assert!(ran.err.contains("cost: none"), "{ran:?}");
+    assert_eq!(logged.stage.gateway.verbs(), ["bundle", "budget", "bundle"]);
+}
+
+#[test]
+fn an_answer_that_names_no_bundle_is_not_used() {
+    let logged = Logged::new();
+    logged.stage.gateway.is_silent.store(true, SeqCst);
+    let ran = logged.stage.run(&["enroll", PW]);
+    assert_eq!(ran.code, 15, "{ran:?}");
+    assert!(ran.err.contains("names no validation bundle"), "{ran:?}");
+}
+
+#[test]
+fn a_manifest_that_changes_between_two_answers_is_met_once_more() {
+    let mut logged = Logged::new();
+    logged.stage.run(&["enroll", PW]).succeeds();
+    logged.publish(2);
+    *logged.stage.gateway.next_bundle.lock().expect("next") = Some(logged.fresh(2));
+    logged.stage.gateway.fates(&[]);
+    let ran = logged.stage.run(&["status"]);
+    // The budget was answered under epoch 1, and epoch 2 is there now: asked again, under epoch 2. The
+    // played fleet has not moved on and cannot open that.
+    assert!(ran.err.contains("once more"), "{ran:?}");
+    logged.adopt(2);
+    logged.stage.run(&["recover", PW]).succeeds();
+}
+
+#[test]
+fn a_profile_pins_one_thing() {
+    let logged = Logged::new();
+    let path = logged.stage.path("home").join("profile.toml");
+    let text = fs::read_to_string(&path).expect("profile");
+    fs::write(&path, format!("{text}manifest = \"m.json\"\n")).expect("write");
+    let error = "error: profile.toml: expected either trust, or manifest and manifest_sha256\n  cost: none";
+    logged.stage.run(&["recover", PW]).fails(2, error);
+}

@@ -1,0 +1,131 @@
+//! Manifests over the air, with real processes: auditor, three witnesses, gateway, seven nodes.
+
+use serde_json::Value;
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
+    thread,
+    time::Duration,
+};
+use strongroom_fleet_tests::{Fleet, Run};
+
+/// What each wait is divided by: nothing but the password decides here.
+const WAITS: u64 = 100_000;
+
+fn recovers(run: &Run) {
+    assert_eq!(run.code, 0, "{}", run.text);
+}
+
+fn head(fleet: &Fleet, home: &str) -> Value {
+    let text = fs::read(fleet.path(home).join("head.json")).expect("head.json");
+    serde_json::from_slice(&text).expect("json")
+}
+
+fn enrolled() -> Fleet {
+    let fleet = Fleet::start(WAITS);
+    fleet.password("right", "correct horse");
+    fleet.new_device("phone", "alice");
+    let enrolled = fleet.device("phone", &["enroll", "--password-file", "right"]);
+    recovers(&enrolled);
+    fleet
+}
+
+#[test]
+fn the_manifest_is_rotated_while_clients_recover() {
+    let fleet = enrolled();
+    let (is_over, recovered) = (AtomicBool::new(false), AtomicU32::new(0));
+    thread::scope(|scope| {
+        let (fleet, is_over, recovered) = (&fleet, &is_over, &recovered);
+        // An old phone, which goes on by itself: one recovery after another, without an update.
+        scope.spawn(move || {
+            while !is_over.load(SeqCst) {
+                let run = fleet.recover_patiently("phone", "right");
+                recovers(&run);
+                recovered.fetch_add(1, SeqCst);
+            }
+        });
+        while recovered.load(SeqCst) < 2 {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let rotated = fleet.dev(&["rotate"]);
+        let handed_over = fleet.dev(&["rotate", "--custodians"]);
+        let before = recovered.load(SeqCst);
+        while recovered.load(SeqCst) < before + 2 && rotated.code == 0 && handed_over.code == 0 {
+            thread::sleep(Duration::from_millis(20));
+        }
+        is_over.store(true, SeqCst);
+        assert_eq!(rotated.code, 0, "{}", rotated.text);
+        assert_eq!(handed_over.code, 0, "{}", handed_over.text);
+    });
+    assert_eq!(head(&fleet, "phone")["epoch"], 3);
+    // A new phone pins the first custodians only, and follows them to those of today.
+    fleet.new_device("new", "alice");
+    recovers(&fleet.recover("new", "right"));
+    assert_eq!(head(&fleet, "new"), head(&fleet, "phone"));
+    // The new custodians sign the next one.
+    let rotated = fleet.dev(&["rotate"]);
+    assert_eq!(rotated.code, 0, "{}", rotated.text);
+    recovers(&fleet.recover("phone", "right"));
+    assert_eq!(head(&fleet, "phone")["epoch"], 4);
+}
+
+#[test]
+fn a_phone_that_pins_others_sends_nothing() {
+    let fleet = enrolled();
+    fleet.new_device("stranger", "alice");
+    let trust = pin_another_auditor(&fleet);
+    let profile = fleet.path("stranger").join("profile.toml");
+    let text = fs::read_to_string(&profile).expect("profile");
+    let pinned = fleet.path("fleet").join("trust.json").display().to_string();
+    assert!(text.contains(&pinned), "{text}");
+    fs::write(&profile, text.replace(&pinned, &trust)).expect("write");
+    let run = fleet.recover("stranger", "right");
+    assert_eq!(run.code, 15, "{}", run.text);
+    assert_eq!(run.field("cost"), Some("none".into()), "{}", run.text);
+    assert_eq!(run.field("step"), Some("auditor".into()), "{}", run.text);
+    // The fleet counted nothing.
+    let run = fleet.recover("phone", "right");
+    recovers(&run);
+    assert_eq!(run.field("failures_ms"), Some(Value::Array(Vec::new())), "{}", run.text);
+}
+
+/// The same pins, but for the auditor: who stands between makes bundles with a key of their own.
+fn pin_another_auditor(fleet: &Fleet) -> String {
+    let text = fs::read(fleet.path("fleet").join("trust.json")).expect("trust.json");
+    let mut trust: Value = serde_json::from_slice(&text).expect("json");
+    // A key that nobody here has: the base point.
+    trust["auditor_keys"][0]["public_key"] =
+        "5866666666666666666666666666666666666666666666666666666666666666".into();
+    let path = fleet.path("other-trust.json");
+    fs::write(&path, trust.to_string()).expect("write");
+    path.display().to_string()
+}
+
+#[test]
+fn without_witnesses_nothing_is_published_and_the_fleet_goes_on() {
+    let fleet = enrolled();
+    for witness in [1, 2] {
+        kill(&fleet.path("fleet").join(format!("witness-{witness}/witness.pid")));
+    }
+    let rotated = fleet.dev(&["rotate"]);
+    assert_eq!(rotated.code, 1, "{}", rotated.text);
+    assert!(rotated.text.contains("the fleet goes on under its manifest"), "{}", rotated.text);
+    recovers(&fleet.recover_patiently("phone", "right"));
+    assert_eq!(head(&fleet, "phone")["epoch"], 1);
+    // The witnesses come back, and the same manifest goes on its way.
+    let up = fleet.dev(&["up"]);
+    assert_eq!(up.code, 0, "{}", up.text);
+    let rotated = fleet.dev(&["rotate"]);
+    assert_eq!(rotated.code, 0, "{}", rotated.text);
+    recovers(&fleet.recover("phone", "right"));
+    assert_eq!(head(&fleet, "phone")["epoch"], 2);
+}
+
+fn kill(pid_file: &Path) {
+    let text = fs::read(pid_file).expect("pid file");
+    let identity: Value = serde_json::from_slice(&text).expect("json");
+    let pid = identity["pid"].to_string();
+    let killed = std::process::Command::new("kill").args(["-9", &pid]).status().expect("kill");
+    assert!(killed.success());
+}
