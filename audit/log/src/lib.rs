@@ -15,8 +15,8 @@ mod log;
 mod witness;
 
 pub use auditor::{
-    Answer, Auditor, AuditorSetup, CONFIRMED_S_MAX, Countersigned, PUBLISH_LEN_MAX, Released,
-    Submission, SubmitError,
+    Answer, Auditor, AuditorSetup, CONFIRMED_S_MAX, COUNTERSIGN_LEN_MAX, Countersigned,
+    PUBLISH_LEN_MAX, Released, Submission, SubmitError,
 };
 pub use folder::{Folder, FolderError};
 pub use log::{Log, LogError};

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use strongroom_tlog::{
     Checkpoint, CheckpointError, Hash, LogSigner, Note, NoteError, NoteSigner, SignError,
     SignedCheckpoint, TreeHead, caps, leaf_hash, merkle,
-    merkle::Tree,
-    tiles::{BundleError, Tile, TileError, TileKind, VerifiedTiles, WIDTH, encode_bundle, written},
+    merkle::{NodeReader as _, Tree},
+    tiles::{
+        BundleError, Tile, TileError, TileKind, VerifiedTiles, WIDTH, decode_bundle, encode_bundle,
+        written,
+    },
 };
 
 /// The checkpoint that the log signed last, whether witnesses have seen it or not.
@@ -153,6 +156,38 @@ impl<S: NoteSigner> Log<S> {
         Ok(tiles.entries(0).collect::<Result<_, _>>()?)
     }
 
+    /// A tile or bundle as it is served: what the tree in memory says that it is, or nothing. Disks rot
+    /// while a log is open, too, and caches would keep what was served.
+    ///
+    /// # Errors
+    /// [`LogError::Rotten`].
+    pub fn file(&self, tile: Tile) -> Result<Option<Vec<u8>>, LogError> {
+        if !self.has(tile) {
+            return Ok(None);
+        }
+        let path = tile.path();
+        let Some(bytes) = self.folder.read(&path, tile.len_max())? else { return Ok(None) };
+        let good = match tile.kind() {
+            TileKind::Hashes { .. } => tile.hashes(&self.tree).is_ok_and(|made| made == bytes),
+            TileKind::Entries => decode_bundle(&bytes, tile.width()).is_ok_and(|entries| {
+                let hash = |at: u64| self.tree.node(0, at).ok();
+                let mut pairs = tile.items().zip(entries);
+                pairs.all(|(at, entry)| hash(at) == Some(leaf_hash(entry)))
+            }),
+        };
+        if good { Ok(Some(bytes)) } else { Err(LogError::Rotten { path }) }
+    }
+
+    /// Whether the tree is as large as a tile's last item demands.
+    fn has(&self, tile: Tile) -> bool {
+        let level = match tile.kind() {
+            TileKind::Entries => 0,
+            TileKind::Hashes { level } => level,
+        };
+        let complete = self.tree.size() >> (8 * u32::from(level)).min(63);
+        tile.items().end <= complete
+    }
+
     /// The path from a leaf to the root.
     ///
     /// # Errors
@@ -239,6 +274,12 @@ pub enum LogError {
         got: TreeHead,
         /// Signed.
         expected: TreeHead,
+    },
+    /// A file that is served is not what was written.
+    #[error("{path} on the disk is not what was signed; put back a good disk, or copy it from a mirror")]
+    Rotten {
+        /// Below the folder.
+        path: String,
     },
     /// An append failed before.
     #[error("an append failed before; open the log again, which reads what is on the disk")]

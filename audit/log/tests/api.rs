@@ -156,7 +156,7 @@ fn a_request_that_it_cannot_read_whole_is_refused_and_says_why() {
     other["digest"] = json!(digest);
     assert_eq!(refused(other.to_string().as_bytes()), (400, "digest".to_owned()));
     assert_eq!(refused(&good[..good.len() - 1]), (400, "malformed".to_owned()));
-    assert_eq!(refused(&vec![b' '; 1 << 20]), (400, "too_long".to_owned()));
+    assert_eq!(refused(&vec![b' '; 1 << 20]), (413, "too_long".to_owned()));
     assert_eq!(refused(&request(2)), (400, "manifest_refused".to_owned()));
     auditor.publish_request(&good, NOW_MS).expect("taken");
 }

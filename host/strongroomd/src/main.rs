@@ -1,7 +1,7 @@
 //! `strongroomd`: the servers that people who run a fleet start.
 //!
-//! * **What it is.** Command line, logging and exit codes around `strongroom-node` and
-//!   `strongroom-gateway`.
+//! * **What it is.** Command line, logging and exit codes around `strongroom-node`,
+//!   `strongroom-gateway` and `strongroom-audit-server`.
 //! * **What it may assume.** That its configuration is its operator's.
 //! * **What it must never do.** Hold a secret of the fleet: those live in the vault process that a
 //!   node starts.
@@ -15,7 +15,7 @@ use std::{path::PathBuf, process::ExitCode};
 use strongroom_node::{Config, NodeError, stop_signal};
 use tracing_subscriber::EnvFilter;
 
-/// Servers of a Strongroom fleet.
+/// Servers of a Strongroom fleet, and of those who watch its keys.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 struct Command {
@@ -32,6 +32,10 @@ enum Server {
     Node(Run),
     /// An app's front door: signs users in, mints tickets, relays sealed frames.
     Gateway(Run),
+    /// Signs and logs which keys a namespace has, epoch after epoch, once witnesses have seen it.
+    Auditor(Run),
+    /// Cosigns what extends all that it cosigned of a log before.
+    Witness(Run),
 }
 
 #[derive(Args)]
@@ -56,6 +60,8 @@ fn main() -> ExitCode {
     let served = match &command.server {
         Server::Node(run) => node(run),
         Server::Gateway(run) => gateway(run),
+        Server::Auditor(run) => auditor(run),
+        Server::Witness(run) => witness(run),
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -116,4 +122,38 @@ fn gateway(run: &Run) -> Result<(), Failure> {
     drop(config);
     let served = runtime()?.block_on(strongroom_gateway::run(&run.config));
     served.map_err(|error| Failure::Running(error.to_string()))
+}
+
+fn auditor(run: &Run) -> Result<(), Failure> {
+    let config = strongroom_audit_server::auditor::Config::load(&run.config).map_err(by_blame)?;
+    if run.check {
+        config.check().map_err(by_blame)?;
+        println!("{}: good", run.config.display());
+        return Ok(());
+    }
+    runtime()?.block_on(async {
+        let stop = stop_signal().map_err(|error| Failure::Running(error.to_string()))?;
+        strongroom_audit_server::auditor::run(config, stop).await.map_err(by_blame)
+    })
+}
+
+fn witness(run: &Run) -> Result<(), Failure> {
+    let config = strongroom_audit_server::witness::Config::load(&run.config).map_err(by_blame)?;
+    if run.check {
+        let vkey = config.check().map_err(by_blame)?;
+        println!("{}: good; its key for policies is {vkey}", run.config.display());
+        return Ok(());
+    }
+    runtime()?.block_on(async {
+        let stop = stop_signal().map_err(|error| Failure::Running(error.to_string()))?;
+        strongroom_audit_server::witness::run(config, stop).await.map_err(by_blame)
+    })
+}
+
+fn by_blame(error: strongroom_audit_server::ServeError) -> Failure {
+    if error.is_configuration() {
+        Failure::Configuration(error.to_string())
+    } else {
+        Failure::Running(error.to_string())
+    }
 }

@@ -24,7 +24,14 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
 
 /// Inside these rooms a crate may import only what stands further left.
 const ORDER: [&[&str]; 2] = [
-    &["audit/tlog", "audit/manifest", "audit/verify", "audit/log"],
+    &[
+        "audit/tlog",
+        "audit/manifest",
+        "audit/verify",
+        "audit/log",
+        "audit/publish",
+        "audit/serve",
+    ],
     &["client/protocol", "client/sdk", "client/bindings", "client/cli"],
 ];
 
@@ -89,6 +96,8 @@ mod tests {
             ("client/sdk", "trusted/record"),
             ("client/cli", "host/store"),
             ("audit/log", "host/gateway"),
+            ("audit/serve", "host/node"),
+            ("audit/log", "audit/serve"),
             ("audit/verify", "trusted/opaque"),
             ("trusted/vault", "audit/verify"),
             ("trusted/vault", "client/protocol"),

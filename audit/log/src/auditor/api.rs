@@ -1,7 +1,7 @@
 //! What an auditor answers over HTTP, without the network: Cloudflare's Key Transparency auditor API at
 //! the root of its host, and the log below the namespace's name (spec §21.9).
 
-use super::{Auditor, Submission, SubmitError};
+use super::{Auditor, Countersigned, Submission, SubmitError};
 use serde::{Deserialize, Serialize};
 use strongroom_manifest::{Hex, ManifestSignatures};
 use strongroom_tlog::{
@@ -13,6 +13,8 @@ use strongroom_wire::digest::sha256;
 
 /// The largest body of a request to publish, in bytes.
 pub const PUBLISH_LEN_MAX: usize = 2 * LEAF_LEN_MAX;
+/// The largest body of a request to keep a counter-signature, in bytes.
+pub const COUNTERSIGN_LEN_MAX: usize = 1_024;
 
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
@@ -44,11 +46,15 @@ impl Answer {
     }
 
     /// RFC 9457, with what went wrong.
-    fn problem(status: u16, code: &'static str, detail: String) -> Self {
+    pub fn problem(status: u16, code: &'static str, detail: String) -> Self {
         let title = match status {
             400 => "Bad Request",
             404 => "Not Found",
+            405 => "Method Not Allowed",
+            408 => "Request Timeout",
             409 => "Conflict",
+            413 => "Content Too Large",
+            415 => "Unsupported Media Type",
             503 => "Service Unavailable",
             _ => "Internal Server Error",
         };
@@ -56,7 +62,8 @@ impl Answer {
         Self { status, content_type: PROBLEM, max_age_s: 0, body }
     }
 
-    fn not_found(path: &str) -> Self {
+    /// 404.
+    pub fn not_found(path: &str) -> Self {
         let shown: String = path.chars().take(120).collect();
         Self::problem(404, "not_found", format!("nothing at {shown}"))
     }
@@ -124,6 +131,45 @@ struct PublishRequest {
     signatures: Option<ManifestSignatures>,
 }
 
+/// A request to keep the operator's counter-signature of an epoch.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CountersignRequest {
+    signature: Hex<64>,
+}
+
+#[derive(Serialize)]
+struct Kept {
+    epoch: u64,
+}
+
+impl Submission {
+    /// Reads a request to publish; nothing is looked at yet but its shape.
+    ///
+    /// # Errors
+    /// The answer to give.
+    pub fn from_request(body: &[u8]) -> Result<Self, Answer> {
+        if body.len() > PUBLISH_LEN_MAX {
+            let detail = format!("{} bytes, at most {PUBLISH_LEN_MAX}", body.len());
+            return Err(Answer::problem(413, "too_long", detail));
+        }
+        let request: PublishRequest = serde_json::from_slice(body)
+            .map_err(|error| Answer::problem(400, "malformed", error.to_string()))?;
+        let (Some(manifest), Some(signatures)) = (request.manifest, request.signatures) else {
+            let detail =
+                "this auditor signs what it has read: send `manifest` and `signatures`, too";
+            return Err(Answer::problem(400, "manifest_needed", detail.to_owned()));
+        };
+        let digest = Hex(sha256(manifest.as_bytes()));
+        if digest != request.digest {
+            let detail =
+                format!("manifest has SHA-256 {digest:?}, `digest` is {:?}", request.digest);
+            return Err(Answer::problem(400, "digest", detail));
+        }
+        Ok(Self { epoch: request.epoch, manifest, signatures })
+    }
+}
+
 impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     /// Answers `GET`.
     pub fn get(&self, path: &str) -> Answer {
@@ -156,10 +202,12 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     }
 
     fn audit(&self, path: &str, epoch: &str) -> Result<Answer, SubmitError> {
-        // One spelling for one epoch: caches and readers must not see two.
-        let number = epoch.parse::<u64>().ok().filter(|number| number.to_string() == epoch);
-        let released = number.map(|epoch| self.response(epoch)).transpose()?.flatten();
-        Ok(released.map_or_else(|| Answer::not_found(path), |one| Answer::json(one.response())))
+        let released = epoch_of(epoch).map(|epoch| self.response(epoch)).transpose()?.flatten();
+        Ok(released.map_or_else(
+            || Answer::not_found(path),
+            // What was released never changes.
+            |one| Answer { max_age_s: YEAR_S, ..Answer::json(one.response()) },
+        ))
     }
 
     /// The last epoch whose signature was released.
@@ -225,7 +273,11 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         let Some(tile) = cached.ok().filter(vouched) else {
             return Ok(Answer::not_found(path));
         };
-        let file = self.folder.read(&below, tile.len_max())?;
+        let file = if matches!(rest, ["signatures", ..]) {
+            self.signatures(tile)?
+        } else {
+            self.log.file(tile)?
+        };
         Ok(file.map_or_else(|| Answer::not_found(path), |file| Answer::ok(BYTES, YEAR_S, file)))
     }
 
@@ -234,31 +286,49 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     /// # Errors
     /// The answer to give.
     pub fn publish_request(&mut self, body: &[u8], now_ms: u64) -> Result<u64, Answer> {
-        if body.len() > PUBLISH_LEN_MAX {
-            let detail = format!("{} bytes, at most {PUBLISH_LEN_MAX}", body.len());
-            return Err(Answer::problem(400, "too_long", detail));
-        }
-        let request: PublishRequest = serde_json::from_slice(body)
-            .map_err(|error| Answer::problem(400, "malformed", error.to_string()))?;
-        let (Some(manifest), Some(signatures)) = (request.manifest, request.signatures) else {
-            let detail =
-                "this auditor signs what it has read: send `manifest` and `signatures`, too";
-            return Err(Answer::problem(400, "manifest_needed", detail.to_owned()));
-        };
-        let digest = Hex(sha256(manifest.as_bytes()));
-        if digest != request.digest {
-            let detail =
-                format!("manifest has SHA-256 {digest:?}, `digest` is {:?}", request.digest);
-            return Err(Answer::problem(400, "digest", detail));
-        }
-        let epoch = request.epoch;
-        let submission = Submission { epoch, manifest, signatures };
+        let submission = Submission::from_request(body)?;
         self.submit(&submission, now_ms).map_err(|error| self.failed(&error))?;
-        Ok(epoch)
+        Ok(submission.epoch)
+    }
+
+    /// The response for a submission whose epoch is released already; none if it is not.
+    ///
+    /// # Errors
+    /// [`SubmitError::Equivocation`] if the epoch was released with another manifest.
+    pub fn released(&self, submission: &Submission) -> Result<Option<Answer>, SubmitError> {
+        let epoch = submission.epoch;
+        let Some(released) = self.response(epoch)? else { return Ok(None) };
+        if released.response().digest.0 != sha256(submission.manifest.as_bytes()) {
+            return Err(SubmitError::Equivocation { epoch });
+        }
+        Ok(Some(Answer::json(released.response())))
+    }
+
+    /// Answers a request to keep the operator's counter-signature of an epoch.
+    ///
+    /// # Errors
+    /// The answer to give.
+    pub fn countersign_request(&mut self, epoch: &str, body: &[u8]) -> Result<Answer, Answer> {
+        let Some(epoch) = epoch_of(epoch) else { return Err(Answer::not_found(epoch)) };
+        if body.len() > COUNTERSIGN_LEN_MAX {
+            let detail = format!("{} bytes, at most {COUNTERSIGN_LEN_MAX}", body.len());
+            return Err(Answer::problem(413, "too_long", detail));
+        }
+        let request: CountersignRequest = serde_json::from_slice(body)
+            .map_err(|error| Answer::problem(400, "malformed", error.to_string()))?;
+        let given = Countersigned { epoch, signature: request.signature.0 };
+        self.countersign(&given).map_err(|error| self.failed(&error))?;
+        Ok(Answer::json(&Kept { epoch }))
     }
 
     /// The answer for an error: by whose mistake, and what happened.
     pub fn failed(&self, error: &SubmitError) -> Answer {
+        Answer::from(error)
+    }
+}
+
+impl From<&SubmitError> for Answer {
+    fn from(error: &SubmitError) -> Self {
         let (status, code) = match error {
             SubmitError::Manifest(_) | SubmitError::Epoch { .. } | SubmitError::NoLeaf => {
                 (400, "manifest_refused")
@@ -270,10 +340,16 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             SubmitError::Quorum(_) | SubmitError::Unconfirmed | SubmitError::Unreleased { .. } => {
                 (503, "witnesses")
             }
+            SubmitError::Restored { .. } => (503, "restored"),
             _ => (500, "auditor"),
         };
-        Answer::problem(status, code, error.to_string())
+        Self::problem(status, code, error.to_string())
     }
+}
+
+/// One spelling for one epoch: caches and readers must not see two.
+fn epoch_of(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
 /// Leaves up to the end of a tile; none for more than a number holds.

@@ -4,7 +4,7 @@ mod api;
 mod error;
 mod publish;
 
-pub use api::{Answer, PUBLISH_LEN_MAX};
+pub use api::{Answer, COUNTERSIGN_LEN_MAX, PUBLISH_LEN_MAX};
 pub use error::SubmitError;
 pub use publish::{Countersigned, Released, Submission};
 
@@ -138,6 +138,11 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         self.finish_intent()?;
         self.confirmed_s = Some(now_s);
         Ok(())
+    }
+
+    /// Whether the last confirmation still lets something new in.
+    pub fn is_confirmed(&self, now_s: u64) -> bool {
+        self.confirmed_s.is_some_and(|at| now_s.abs_diff(at) <= CONFIRMED_S_MAX)
     }
 
     /// The last checkpoint with the newest good cosignature of each witness. What is not good is its

@@ -1,6 +1,7 @@
 //! From a submission to a signature that may leave, and never two for one epoch.
 
-use super::{Auditor, CONFIRMED_S_MAX, SubmitError, near};
+use super::{Auditor, SubmitError, near};
+use crate::log::LogError;
 use serde::{Deserialize, Serialize};
 use strongroom_manifest::{CHAIN_LEN_MAX, ManifestSignatures, parse};
 use strongroom_tlog::{
@@ -8,7 +9,8 @@ use strongroom_tlog::{
     tiles::{Tile, TileKind, WIDTH},
 };
 use strongroom_verify::{
-    AuditResponse, BUNDLE_LEN_MAX, Bundle, LEAF_LEN_MAX, Leaf, Statement, is_countersigned,
+    AuditResponse, BUNDLE_LEN_MAX, Bundle, LEAF_LEN_MAX, Leaf, SIGNATURES_LEN, Statement,
+    is_countersigned,
 };
 use strongroom_wire::digest::sha256;
 
@@ -56,8 +58,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     /// # Errors
     /// [`SubmitError`]; nothing was signed for what was refused.
     pub fn submit(&mut self, submission: &Submission, now_ms: u64) -> Result<(), SubmitError> {
-        let now_s = now_ms / 1_000;
-        if self.confirmed_s.is_none_or(|at| now_s.abs_diff(at) > CONFIRMED_S_MAX) {
+        if !self.is_confirmed(now_ms / 1_000) {
             return Err(SubmitError::Unconfirmed);
         }
         let size = self.log.head().size;
@@ -253,20 +254,43 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     fn write_signatures(&self, epoch: u64) -> Result<(), SubmitError> {
         let last = epoch.saturating_sub(1);
         let first = last - last % u64::from(WIDTH);
+        let width = u16::try_from(last - first + 1).unwrap_or(WIDTH);
+        let tile = Tile::new(TileKind::Entries, first / u64::from(WIDTH), width)
+            .map_err(|_| SubmitError::NoLeaf)?;
+        match self.signatures_made(tile)? {
+            Some(bytes) => Ok(self.folder.write(&signatures_path(tile), &bytes)?),
+            None => Ok(()),
+        }
+    }
+
+    /// A file of signatures, out of the responses and counter-signatures.
+    fn signatures_made(&self, tile: Tile) -> Result<Option<Vec<u8>>, SubmitError> {
         let mut bytes = Vec::new();
-        for epoch in (first..=last).map(|index| index.saturating_add(1)) {
+        for epoch in tile.items().map(|index| index.saturating_add(1)) {
             let (Some(released), Some(counter)) =
                 (self.response(epoch)?, self.countersignature(epoch)?)
             else {
-                return Ok(());
+                return Ok(None);
             };
             bytes.extend_from_slice(&released.response().signature.0);
             bytes.extend_from_slice(&counter);
         }
-        let width = u16::try_from(last - first + 1).unwrap_or(WIDTH);
-        let tile = Tile::new(TileKind::Entries, first / u64::from(WIDTH), width)
-            .map_err(|_| SubmitError::NoLeaf)?;
-        Ok(self.folder.write(&signatures_path(tile), &bytes)?)
+        Ok(Some(bytes))
+    }
+
+    /// A file of signatures as it is served; none before it was written.
+    pub(super) fn signatures(&self, tile: Tile) -> Result<Option<Vec<u8>>, SubmitError> {
+        let path = signatures_path(tile);
+        let Some(file) = self.folder.read(&path, usize::from(tile.width()) * SIGNATURES_LEN)?
+        else {
+            return Ok(None);
+        };
+        // Caches keep it for good, so one that rotted must not reach them.
+        if self.signatures_made(tile)?.as_ref() == Some(&file) {
+            Ok(Some(file))
+        } else {
+            Err(SubmitError::Log(LogError::Rotten { path }))
+        }
     }
 
     fn countersignature(&self, epoch: u64) -> Result<Option<[u8; 64]>, SubmitError> {

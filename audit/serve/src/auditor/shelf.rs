@@ -1,0 +1,81 @@
+//! Answers that are ready: what everybody asks for costs no disk and waits for nobody.
+
+use crate::http::Kept;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use strongroom_log::Auditor;
+use strongroom_tlog::NoteSigner;
+
+/// Bytes of files that are kept. A bundle of entries may have 16 MiB.
+const KEPT_LEN_MAX: usize = 64 * 1_024 * 1_024;
+/// From here on an answer never changes.
+const FOREVER_S: u32 = 31_536_000;
+
+/// Both kinds of answers.
+#[derive(Default)]
+pub(crate) struct Shelf(Mutex<Inside>);
+
+#[derive(Default)]
+struct Inside {
+    /// Those that change with each epoch or cosignature, made anew by whoever changes something.
+    fresh: BTreeMap<String, Kept>,
+    /// Those that never change, as far as they fit.
+    files: BTreeMap<String, Kept>,
+    order: VecDeque<String>,
+    len: usize,
+}
+
+impl Shelf {
+    /// Makes the answers that may have changed. The caller keeps the auditor from changing meanwhile.
+    pub(crate) fn renew<S: NoteSigner, A: NoteSigner>(
+        &self,
+        auditor: &Auditor<S, A>,
+        namespace: &str,
+    ) {
+        let paths = [
+            "/info".to_owned(),
+            "/namespaces".to_owned(),
+            format!("/namespaces/{namespace}"),
+            format!("/namespaces/{namespace}/last-verified-epoch"),
+            format!("/{namespace}/checkpoint"),
+            format!("/{namespace}/bundle"),
+        ];
+        let made = paths.into_iter().map(|path| {
+            let answer = auditor.get(&path);
+            (path, Kept::from(answer))
+        });
+        let made = made.collect();
+        self.inside().fresh = made;
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<Kept> {
+        let inside = self.inside();
+        inside.fresh.get(path).or_else(|| inside.files.get(path)).cloned()
+    }
+
+    /// Keeps an answer that never changes, in the place of the oldest ones if need be.
+    pub(crate) fn keep(&self, path: &str, kept: &Kept) {
+        if kept.status != 200 || kept.max_age_s < FOREVER_S || kept.body.len() > KEPT_LEN_MAX / 2 {
+            return;
+        }
+        let mut inside = self.inside();
+        if inside.files.contains_key(path) {
+            return;
+        }
+        inside.len = inside.len.saturating_add(kept.body.len());
+        inside.files.insert(path.to_owned(), kept.clone());
+        inside.order.push_back(path.to_owned());
+        while inside.len > KEPT_LEN_MAX {
+            let Some(oldest) = inside.order.pop_front() else { break };
+            let dropped = inside.files.remove(&oldest).map_or(0, |kept| kept.body.len());
+            inside.len = inside.len.saturating_sub(dropped);
+        }
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        // Whatever panicked in here left whole answers: each is put in by one statement.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

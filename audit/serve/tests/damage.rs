@@ -1,0 +1,78 @@
+//! Disks that rot, fill up or fail under a running auditor.
+
+mod stage;
+
+use stage::{Net, world::NAMESPACE};
+use std::fs;
+use strongroom_audit_server::ServeError;
+use strongroom_publish::PublishError;
+
+fn rot(net: &Net, path: &str) -> Vec<u8> {
+    let file = net.path("auditor").join(path);
+    let good = fs::read(&file).expect("a file");
+    let mut bad = good.clone();
+    let at = bad.len() / 2;
+    bad[at] ^= 1;
+    fs::write(&file, bad).expect("writes");
+    good
+}
+
+#[test]
+fn a_file_that_rots_while_it_is_served_is_not_served() {
+    let net = Net::running();
+    net.published(1).expect("publishes");
+    net.published(2).expect("publishes");
+    for path in ["tile/entries/000.p/1", "tile/0/000.p/2", "signatures/000.p/2"] {
+        let good = rot(&net, path);
+        let heard = net.get(&format!("/{NAMESPACE}/{path}"));
+        assert_eq!(heard.code().0, 500, "{path}");
+        assert_eq!(heard.header("cache-control"), "no-store", "{path}");
+        fs::write(net.path("auditor").join(path), good).expect("writes");
+        assert_eq!(net.get(&format!("/{NAMESPACE}/{path}")).status, 200, "{path}, mended");
+    }
+}
+
+#[test]
+fn an_auditor_does_not_start_over_a_rotten_log() {
+    let mut net = Net::running();
+    net.published(1).expect("publishes");
+    net.stop_auditor();
+    for path in ["tile/entries/000.p/1", "tile/0/000.p/1", "signed"] {
+        let good = rot(&net, path);
+        let refused = net.start_auditor().expect_err(path);
+        assert!(matches!(refused, ServeError::Auditor(_)), "{path}: {refused}");
+        assert!(!refused.is_configuration());
+        fs::write(net.path("auditor").join(path), good).expect("writes");
+    }
+    net.start_auditor().expect("mended");
+    net.published(2).expect("goes on");
+}
+
+#[test]
+fn a_disk_that_takes_nothing_costs_one_answer_and_no_restart() {
+    let net = Net::running();
+    net.published(1).expect("publishes");
+    // What a full disk does to each durable step: the draft cannot be written.
+    for draft in [".intent.draft", "tile/entries/.000.p.draft", ".signed.draft", ".checkpoint.draft"] {
+        let (parent, name) = draft.rsplit_once('/').unwrap_or(("", draft));
+        let parent = net.path("auditor").join(parent);
+        let blocked = if name == ".000.p.draft" {
+            // Drafts of tiles lie in folders of their own width.
+            let _ = fs::create_dir_all(parent.join("000.p"));
+            parent.join("000.p").join(".2.draft")
+        } else {
+            parent.join(name)
+        };
+        fs::create_dir(&blocked).expect("blocks");
+        let refused = net.published(2).expect_err(draft);
+        assert!(
+            matches!(&refused, PublishError::Refused { status: 500, .. } | PublishError::NotYet { .. }),
+            "{draft}: {refused}"
+        );
+        assert_eq!(net.get(&format!("/namespaces/{NAMESPACE}/audits/2")).status, 404, "{draft}");
+        assert_eq!(net.get(&format!("/namespaces/{NAMESPACE}/audits/1")).status, 200, "{draft}");
+        fs::remove_dir(&blocked).expect("unblocks");
+    }
+    net.until("goes on", || net.published(2).is_ok());
+    net.published(3).expect("goes on");
+}
