@@ -57,7 +57,8 @@ impl Door {
     /// [`PublishError::Address`] or [`PublishError::Identity`].
     pub fn new(address: &str, identity: Option<&TlsIdentity>) -> Result<Self, PublishError> {
         let wrong = |what| PublishError::Address { address: address.to_owned(), what };
-        let uri: Uri = address.parse().map_err(|_| wrong("expected http:// or https:// and a host"))?;
+        let uri: Uri =
+            address.parse().map_err(|_| wrong("expected http:// or https:// and a host"))?;
         let host = uri.host().ok_or_else(|| wrong("expected a host"))?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(wrong("expected a host and nothing behind it: the API is at its root"));
@@ -144,7 +145,9 @@ fn is_loopback(host: &str) -> bool {
 #[cfg(feature = "tls")]
 fn tls(identity: &TlsIdentity) -> Result<ureq::tls::TlsConfig, PublishError> {
     use std::sync::Arc;
-    use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+    use ureq::tls::{
+        Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem,
+    };
     let wrong = |what: &str| PublishError::Identity(what.to_owned());
     let certificates = |pem: &[u8]| -> Result<Vec<Certificate<'static>>, PublishError> {
         let items = parse_pem(pem).filter_map(|item| match item {
