@@ -276,7 +276,9 @@ pub enum LogError {
         expected: TreeHead,
     },
     /// A file that is served is not what was written.
-    #[error("{path} on the disk is not what was signed; put back a good disk, or copy it from a mirror")]
+    #[error(
+        "{path} on the disk is not what was signed; put back a good disk, or copy it from a mirror"
+    )]
     Rotten {
         /// Below the folder.
         path: String,

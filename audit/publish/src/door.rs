@@ -4,7 +4,9 @@ use crate::PublishError;
 use serde::Deserialize;
 use std::{net::IpAddr, time::Duration};
 use strongroom_tlog::tiles::TileSource;
-use ureq::{Agent, http::Uri};
+use ureq::{Agent, config::ConfigBuilder, http::Uri, typestate::AgentScope};
+
+type Builder = ConfigBuilder<AgentScope>;
 
 /// For a file.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -57,7 +59,8 @@ impl Door {
     /// [`PublishError::Address`] or [`PublishError::Identity`].
     pub fn new(address: &str, identity: Option<&TlsIdentity>) -> Result<Self, PublishError> {
         let wrong = |what| PublishError::Address { address: address.to_owned(), what };
-        let uri: Uri = address.parse().map_err(|_| wrong("expected http:// or https:// and a host"))?;
+        let uri: Uri =
+            address.parse().map_err(|_| wrong("expected http:// or https:// and a host"))?;
         let host = uri.host().ok_or_else(|| wrong("expected a host"))?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(wrong("expected a host and nothing behind it: the API is at its root"));
@@ -71,7 +74,7 @@ impl Door {
             .max_redirects(0)
             .proxy(None);
         let config = match (uri.scheme_str(), identity) {
-            (Some("https"), Some(identity)) => config.tls_config(tls(identity)?),
+            (Some("https"), Some(identity)) => tls(config, identity)?,
             (Some("https"), None) => return Err(wrong("https needs a client certificate")),
             (Some("http"), None) if is_loopback(host) => config,
             (Some("http"), None) => return Err(wrong("plain http reaches this machine only")),
@@ -142,9 +145,11 @@ fn is_loopback(host: &str) -> bool {
 }
 
 #[cfg(feature = "tls")]
-fn tls(identity: &TlsIdentity) -> Result<ureq::tls::TlsConfig, PublishError> {
+fn tls(config: Builder, identity: &TlsIdentity) -> Result<Builder, PublishError> {
     use std::sync::Arc;
-    use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+    use ureq::tls::{
+        Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem,
+    };
     let wrong = |what: &str| PublishError::Identity(what.to_owned());
     let certificates = |pem: &[u8]| -> Result<Vec<Certificate<'static>>, PublishError> {
         let items = parse_pem(pem).filter_map(|item| match item {
@@ -159,15 +164,16 @@ fn tls(identity: &TlsIdentity) -> Result<ureq::tls::TlsConfig, PublishError> {
         .map_err(|_| wrong("expected a private key in PEM"))?;
     let own = ClientCert::new_with_certs(&certificates(&identity.certificates_pem)?, key);
     let roots = RootCerts::new_with_certs(&certificates(&identity.roots_pem)?);
-    Ok(TlsConfig::builder()
+    let tls = TlsConfig::builder()
         .client_cert(Some(own))
         .root_certs(roots)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .build())
+        .build();
+    Ok(config.tls_config(tls))
 }
 
 #[cfg(not(feature = "tls"))]
-fn tls(_: &TlsIdentity) -> Result<ureq::tls::TlsConfig, PublishError> {
+fn tls(_: Builder, _: &TlsIdentity) -> Result<Builder, PublishError> {
     Err(PublishError::Identity("this build has no https; it was made without `tls`".to_owned()))
 }
 

@@ -8,7 +8,9 @@ use serde::Serialize;
 use strongroom_log::Submission;
 use strongroom_manifest::{Hex, ManifestSignatures, parse};
 use strongroom_tlog::{
-    LogProof, Note, NoteSigner, SignedCheckpoint, caps::NOTE_LEN_MAX, leaf_hash,
+    LogProof, Note, NoteSigner, SignedCheckpoint,
+    caps::NOTE_LEN_MAX,
+    leaf_hash,
     tiles::{TileError, VerifiedTiles},
 };
 use strongroom_verify::{
@@ -130,9 +132,8 @@ fn check_response(
     now_ms: u64,
 ) -> Result<(), PublishError> {
     let file = trust.file();
-    let wrong = |what, got: String, expected: String| {
-        Err(PublishError::Response { what, got, expected })
-    };
+    let wrong =
+        |what, got: String, expected: String| Err(PublishError::Response { what, got, expected });
     let Some(statement) = response.statement() else {
         let got = format!("{} in version {}", response.ciphersuite, response.version);
         return wrong("ciphersuite", got, "1 in version 1".to_owned());

@@ -37,7 +37,8 @@ impl WitnessAddress {
     /// `url` is the witness's submission prefix: https, or http on loopback. What it answers is signed,
     /// so https is for who may count on being heard, and for the peace of who watches the network.
     pub(crate) fn new(key: WitnessKey, url: &str, patience: Duration) -> Result<Self, ServeError> {
-        let wrong = |what: &str| ServeError::Setting(format!("witness {}: {url}: {what}", key.name()));
+        let wrong =
+            |what: &str| ServeError::Setting(format!("witness {}: {url}: {what}", key.name()));
         let base: Uri = url.parse().map_err(|_| wrong("not a URL"))?;
         let host = base.host().ok_or_else(|| wrong("expected a host"))?;
         match base.scheme_str() {
@@ -83,10 +84,7 @@ impl Asker {
             let none = config.with_root_certificates(RootCertStore::empty());
             builder.with_tls_config(none.with_no_client_auth())
         };
-        let connector = builder
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(plain);
+        let connector = builder.https_or_http().enable_http1().wrap_connector(plain);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)

@@ -40,9 +40,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ServeError> {
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ServeError> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| {
-        file.take(FILE_LEN_MAX.saturating_add(1)).read_to_end(&mut bytes)
-    });
+    let read = File::open(path)
+        .and_then(|file| file.take(FILE_LEN_MAX.saturating_add(1)).read_to_end(&mut bytes));
     read.map_err(|source| ServeError::Read { path: path.to_owned(), source })?;
     if bytes.len() as u64 > FILE_LEN_MAX {
         let what = format!("more than {FILE_LEN_MAX} bytes");

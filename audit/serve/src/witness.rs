@@ -75,8 +75,8 @@ impl Config {
         if self.logs.is_empty() {
             return Err(wrong("logs: a witness of no log cosigns nothing".to_owned()));
         }
-        let plain = self.prefix.is_empty()
-            || self.prefix.starts_with('/') && !self.prefix.ends_with('/');
+        let plain =
+            self.prefix.is_empty() || self.prefix.starts_with('/') && !self.prefix.ends_with('/');
         if !plain {
             let got = &self.prefix;
             return Err(wrong(format!("prefix: {got:?}, expected nothing, or / and a path")));

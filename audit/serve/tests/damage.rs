@@ -53,26 +53,26 @@ fn a_disk_that_takes_nothing_costs_one_answer_and_no_restart() {
     let net = Net::running();
     net.published(1).expect("publishes");
     // What a full disk does to each durable step: the draft cannot be written.
-    for draft in [".intent.draft", "tile/entries/.000.p.draft", ".signed.draft", ".checkpoint.draft"] {
-        let (parent, name) = draft.rsplit_once('/').unwrap_or(("", draft));
-        let parent = net.path("auditor").join(parent);
-        let blocked = if name == ".000.p.draft" {
-            // Drafts of tiles lie in folders of their own width.
-            let _ = fs::create_dir_all(parent.join("000.p"));
-            parent.join("000.p").join(".2.draft")
-        } else {
-            parent.join(name)
-        };
+    let drafts = [
+        ".intent.draft",
+        "tile/entries/000.p/.3.draft",
+        "tile/0/000.p/.4.draft",
+        ".signed.draft",
+        ".checkpoint.draft",
+        "responses/.7.json.draft",
+    ];
+    for (epoch, draft) in (2..).zip(drafts) {
+        let blocked = net.path("auditor").join(draft);
         fs::create_dir(&blocked).expect("blocks");
-        let refused = net.published(2).expect_err(draft);
-        assert!(
-            matches!(&refused, PublishError::Refused { status: 500, .. } | PublishError::NotYet { .. }),
-            "{draft}: {refused}"
+        let refused = net.published(epoch).expect_err(draft);
+        let is_told = matches!(
+            &refused,
+            PublishError::Refused { status: 500, .. } | PublishError::NotYet { .. }
         );
-        assert_eq!(net.get(&format!("/namespaces/{NAMESPACE}/audits/2")).status, 404, "{draft}");
-        assert_eq!(net.get(&format!("/namespaces/{NAMESPACE}/audits/1")).status, 200, "{draft}");
+        assert!(is_told, "{draft}: {refused}");
+        let audit = |epoch: u64| net.get(&format!("/namespaces/{NAMESPACE}/audits/{epoch}")).status;
+        assert_eq!((audit(epoch - 1), audit(epoch)), (200, 404), "{draft}");
         fs::remove_dir(&blocked).expect("unblocks");
+        net.until("goes on", || net.published(epoch).is_ok());
     }
-    net.until("goes on", || net.published(2).is_ok());
-    net.published(3).expect("goes on");
 }

@@ -53,7 +53,8 @@ fn net(server_ca: &Ca, clients: &str, pins: &[&Own]) -> Net {
     fs::write(net.path("server.pem"), &own.pem).expect("writes");
     secret(&net.path("server.key"), own.key.as_bytes());
     fs::write(net.path("clients.pem"), clients).expect("writes");
-    let pins: Vec<_> = pins.iter().map(|pin| format!("\"{}\"", hex::encode(sha256(&pin.der)))).collect();
+    let pins: Vec<_> =
+        pins.iter().map(|pin| format!("\"{}\"", hex::encode(sha256(&pin.der)))).collect();
     net.tls = format!(
         "[publish.tls]\ncertificate_file = \"server.pem\"\nkey_file = \"server.key\"\n\
          client_ca_file = \"clients.pem\"\nclient_certificates_sha256 = [{}]\n",
@@ -80,7 +81,9 @@ fn a_certificate_of_the_configured_authority_opens_the_door() {
 fn no_certificate_or_another_authoritys_is_turned_away() {
     let (server_ca, clients, others) = (ca(), ca(), ca());
     let net = net(&server_ca, &clients.pem(), &[]);
-    for stranger in [issued(&others, "operator"), issued(&server_ca, "operator"), self_signed("operator")] {
+    for stranger in
+        [issued(&others, "operator"), issued(&server_ca, "operator"), self_signed("operator")]
+    {
         let refused = published(&net, &identity(&stranger, &server_ca)).expect_err("turned away");
         assert!(matches!(refused, PublishError::Unreachable { .. }), "{refused}");
     }
@@ -140,7 +143,10 @@ fn a_plain_door_opens_on_loopback_only() {
         net.publish = address.parse::<SocketAddr>().expect("an address");
         let refused = auditor::Config::load(&net.write_auditor()).map(|_| ());
         let refused = refused.expect_err("refused");
-        assert!(matches!(&refused, ServeError::Setting(what) if what.contains("publish.tls")), "{refused}");
+        assert!(
+            matches!(&refused, ServeError::Setting(what) if what.contains("publish.tls")),
+            "{refused}"
+        );
         assert!(refused.is_configuration());
     }
 }

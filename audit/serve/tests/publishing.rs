@@ -35,7 +35,10 @@ fn what_is_published_a_device_believes() {
         assert_eq!(believed.manifest().epoch, epoch);
         let audit = net.get(&format!("/namespaces/{NAMESPACE}/audits/{epoch}"));
         assert_eq!(audit.header("cache-control"), "public, max-age=31536000, immutable");
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(&audit.body).expect("json")["epoch"], epoch);
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&audit.body).expect("json")["epoch"],
+            epoch
+        );
     }
     let again = net.published(3).expect("the same again is no error");
     assert_eq!(again.response.epoch, 3);
@@ -105,7 +108,8 @@ fn what_breaks_a_rule_is_refused_and_says_why() {
     assert_eq!(net.post(&path, &wrong).code(), (400, "countersignature".to_owned()));
     let path = format!("/namespaces/{NAMESPACE}/countersignatures/2");
     assert_eq!(net.post(&path, &wrong).code(), (409, "not_released".to_owned()));
-    for path in ["countersignatures/01", "countersignatures/x", "countersignatures", "audits/1", ""] {
+    for path in ["countersignatures/01", "countersignatures/x", "countersignatures", "audits/1", ""]
+    {
         let path = format!("/namespaces/{NAMESPACE}/{path}");
         assert_eq!(net.post(&path, &wrong).code(), (404, "not_found".to_owned()), "{path}");
     }

@@ -3,7 +3,7 @@
 mod stage;
 
 use stage::{
-    Net, ask, copy, operator, now_ms, other_submission, request_of, submission, trust,
+    Net, ask, copy, now_ms, operator, other_submission, request_of, submission, trust,
     world::{NAMESPACE, ORIGIN, log},
 };
 use std::{sync::Arc, time::Instant};
@@ -33,7 +33,8 @@ fn without_a_quorum_nothing_leaves_and_the_keeper_finishes() {
     net.stop_witness(2);
     net.stop_witness(3);
     let refused = net.published(2).expect_err("one operator of three");
-    let waits = matches!(&refused, PublishError::NotYet { status: 503, code, .. } if code == "witnesses");
+    let waits =
+        matches!(&refused, PublishError::NotYet { status: 503, code, .. } if code == "witnesses");
     assert!(waits, "{refused}");
     let audit = format!("/namespaces/{NAMESPACE}/audits/2");
     assert_eq!(net.get(&audit).status, 404, "nothing was released");
@@ -95,7 +96,10 @@ fn an_old_copy_of_the_folder_publishes_nothing() {
     }
     let refused = publish(&net.door(), &other_submission(2), &operator(), &trust(), now_ms());
     let refused = refused.expect_err("refused");
-    assert!(matches!(&refused, PublishError::NotYet { code, .. } if code == "restored"), "{refused}");
+    assert!(
+        matches!(&refused, PublishError::NotYet { code, .. } if code == "restored"),
+        "{refused}"
+    );
     assert_eq!(net.get(&format!("{audits}/2")).status, 404);
     assert_eq!(net.get(&format!("{audits}/1")).status, 200);
     assert_eq!(net.get("/readyz").status, 503);

@@ -30,7 +30,13 @@ fn killed_at_any_moment_it_signs_each_epoch_once() {
             while !stop.load(SeqCst) {
                 let at = epoch.load(SeqCst);
                 let submission = site::submission(at);
-                match strongroom_publish::publish(&door, &submission, &operator, &trust(), site::now_ms()) {
+                match strongroom_publish::publish(
+                    &door,
+                    &submission,
+                    &operator,
+                    &trust(),
+                    site::now_ms(),
+                ) {
                     Ok(published) => {
                         answers.push((at, serde_json::to_vec(&published.response).expect("json")));
                         epoch.store(at + 1, SeqCst);
@@ -75,9 +81,8 @@ fn killed_at_any_moment_it_signs_each_epoch_once() {
     let signed = SignedCheckpoint::verify(note, trust().log()).expect("signed");
     let head = signed.checkpoint().head();
     assert_eq!(head.size, last);
-    let (_, signatures) = site
-        .get(&format!("/{NAMESPACE}/signatures/000.p/{last}"))
-        .expect("answers");
+    let (_, signatures) =
+        site.get(&format!("/{NAMESPACE}/signatures/000.p/{last}")).expect("answers");
     let of = |epoch: u64| {
         let at = usize::try_from(epoch - 1).expect("small") * SIGNATURES_LEN;
         signatures.get(at..at + SIGNATURES_LEN).and_then(|bytes| bytes.try_into().ok())
@@ -135,10 +140,13 @@ fn a_check_opens_nothing_and_names_what_is_wrong() {
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(said.contains(&site::world::witness(0).key().to_string()), "{said}");
     // Its folder is another process's: a second one does not start, and it is no mistake of the file.
-    let second = strongroomd(&words[..3].iter().map(|w| if *w == "auditor" { "witness" } else { w }).map(|w| if w.ends_with("auditor.toml") { witness.to_str().expect("text") } else { w }).collect::<Vec<_>>());
+    let second = strongroomd(&["witness", "--config", witness.to_str().expect("text")]);
     assert_eq!(second.status.code(), Some(1), "{}", String::from_utf8_lossy(&second.stderr));
     let text = std::fs::read_to_string(&config).expect("reads");
-    let open = text.replace(&format!("[publish]\nlisten = \"{}\"", site.publish), "[publish]\nlisten = \"0.0.0.0:1\"");
+    let open = text.replace(
+        &format!("[publish]\nlisten = \"{}\"", site.publish),
+        "[publish]\nlisten = \"0.0.0.0:1\"",
+    );
     std::fs::write(&config, open).expect("writes");
     let refused = strongroomd(&words);
     assert_eq!(refused.status.code(), Some(2));

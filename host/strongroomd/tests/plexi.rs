@@ -7,7 +7,10 @@
 
 mod site;
 
-use site::{Site, world::{AUDITOR, NAMESPACE, key}};
+use site::{
+    Site,
+    world::{AUDITOR, NAMESPACE, key},
+};
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener},
@@ -31,7 +34,8 @@ fn said(plexi: &str, base: SocketAddr, words: &[&str]) -> String {
         .args(["--remote-url", &format!("http://{base}"), "--namespace", NAMESPACE])
         .output()
         .expect("plexi starts");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     format!("{out}\n{err}")
 }
 
@@ -107,7 +111,8 @@ fn tampering(to: SocketAddr, from_text: String, to_text: String) -> SocketAddr {
                  connection: close\r\n\r\n",
                 body.len()
             );
-            let _ = client.write_all(head.as_bytes()).and_then(|()| client.write_all(body.as_bytes()));
+            let _ =
+                client.write_all(head.as_bytes()).and_then(|()| client.write_all(body.as_bytes()));
         }
     });
     address

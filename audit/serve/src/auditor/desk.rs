@@ -1,10 +1,6 @@
 //! What the auditor's addresses share: the auditor, behind one lock and one turn.
 
-use super::{
-    config::Config,
-    gauges::Gauges,
-    shelf::Shelf,
-};
+use super::{config::Config, gauges::Gauges, shelf::Shelf};
 use crate::{
     ask::{Asker, WitnessAddress},
     error::ServeError,
@@ -183,7 +179,10 @@ impl Desk {
         let is_unreleased = auditor.awaits_witnesses().unwrap_or(true);
         let mut health = self.health();
         (health.size, health.is_unreleased) = (size, is_unreleased);
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; logs have thousands of leaves")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a gauge is a float; logs have thousands of leaves"
+        )]
         self.gauges.size.set(size as f64);
         self.gauges.unreleased.set(f64::from(u8::from(is_unreleased)));
     }
@@ -197,6 +196,12 @@ impl Desk {
         let _place = self.reading.acquire().await;
         let (desk, path) = (Arc::clone(self), path.to_owned());
         let read = spawn_blocking(move || {
+            if desk.read().is_none() {
+                // Whoever comes first after an error of the disk opens the folder again.
+                if let Err(failure) = desk.worked(|_| Ok(()), true) {
+                    return Answer::from(&failure).into();
+                }
+            }
             let place = desk.read();
             let Some(auditor) = place.as_ref() else {
                 let what = "the auditor's folder is not open".to_owned();
@@ -243,7 +248,10 @@ impl Desk {
 
     /// Nothing is taken any more until a person starts the auditor again.
     pub(crate) fn is_restored(&self, what: String) {
-        tracing::error!(what, "a witness has seen more than this folder holds: publishing has ended");
+        tracing::error!(
+            what,
+            "a witness has seen more than this folder holds: publishing has ended"
+        );
         self.gauges.restored.set(1.0);
         self.health().restored = Some(what);
     }

@@ -8,8 +8,8 @@ mod round;
 mod routes;
 mod shelf;
 
-pub use config::{Config, FloorsName, PublishConfig, WitnessConfig};
 pub use crate::tls::TlsConfig;
+pub use config::{Config, FloorsName, PublishConfig, WitnessConfig};
 
 use crate::{error::ServeError, http, tls::Doorkeeper};
 use desk::Desk;

@@ -30,8 +30,13 @@ pub(crate) enum Round {
 enum Heard {
     Lines(Vec<NoteSignature>),
     /// It has seen more of the log than there is.
-    Ahead { witnessed: u64 },
-    Nothing { outcome: &'static str, why: String },
+    Ahead {
+        witnessed: u64,
+    },
+    Nothing {
+        outcome: &'static str,
+        why: String,
+    },
 }
 
 impl Desk {
@@ -49,8 +54,9 @@ impl Desk {
     async fn asked(self: &Arc<Self>, turn: &mut Turn) -> Result<Round, Failure> {
         self.refuse_restored()?;
         let asked_s = now_s().saturating_sub(CLOCK_BEHIND_S);
-        let (signed, policy) =
-            self.look(|auditor| Ok((auditor.log().signed().clone(), auditor.policy().clone()))).await?;
+        let (signed, policy) = self
+            .look(|auditor| Ok((auditor.log().signed().clone(), auditor.policy().clone())))
+            .await?;
         let head = signed.checkpoint().head();
         let lines = self.ask_all(turn, signed, &policy).await?;
         let done = self.change(move |auditor| {
@@ -139,7 +145,10 @@ impl Desk {
             match self.asker.ask(witness, request.to_bytes()).await {
                 Ok(Answer::Cosigned(lines)) => return Heard::Lines(lines),
                 Ok(Answer::Conflict { size }) if size == old => {
-                    return nothing("refused", format!("asks for size {size} and does not take it"));
+                    return nothing(
+                        "refused",
+                        format!("asks for size {size} and does not take it"),
+                    );
                 }
                 Ok(Answer::Conflict { size }) => old = size,
                 Ok(Answer::Refused { status, reason }) => {

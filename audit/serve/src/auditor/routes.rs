@@ -7,7 +7,7 @@ use crate::{
 };
 use hyper::{Method, Request, body::Incoming, header::ALLOW, header::HeaderValue};
 use std::{fmt::Write as _, sync::Arc};
-use strongroom_log::{Answer, COUNTERSIGN_LEN_MAX, CONFIRMED_S_MAX, PUBLISH_LEN_MAX, Submission};
+use strongroom_log::{Answer, CONFIRMED_S_MAX, COUNTERSIGN_LEN_MAX, PUBLISH_LEN_MAX, Submission};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 

@@ -55,8 +55,7 @@ pub(crate) fn reply(kept: impl Into<Kept>) -> Reply {
 pub(crate) fn plain(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
     // Numbers of statuses come from this crate and the ones below; all of them exist.
-    *reply.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -73,9 +72,7 @@ pub(crate) async fn body(body: Incoming, cap: usize) -> Result<Bytes, Answer> {
             Err(Answer::problem(413, "too_long", format!("a body of more than {cap} bytes")))
         }
         Ok(Err(_)) => Err(Answer::problem(400, "malformed", "the body broke off".to_owned())),
-        Err(_) => {
-            Err(Answer::problem(408, "too_slow", "the body did not come in time".to_owned()))
-        }
+        Err(_) => Err(Answer::problem(408, "too_slow", "the body did not come in time".to_owned())),
     }
 }
 

@@ -30,10 +30,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What answers requests.
 pub(crate) trait Site: Send + Sync + 'static {
     /// One answer; there is always one.
-    fn answer(
-        self: &Arc<Self>,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Reply> + Send;
+    fn answer(self: &Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
 }
 
 pub(crate) async fn bind(

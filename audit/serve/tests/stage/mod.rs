@@ -193,7 +193,8 @@ impl Net {
         for at in 0..WITNESSES.len() {
             let vkey = witness_signer(at).key().to_string();
             let url = self.witness_url(at);
-            text += &format!("[[witnesses]]\nvkey = \"{vkey}\"\nurl = \"{url}\"\ntimeout_ms = 3000\n");
+            text +=
+                &format!("[[witnesses]]\nvkey = \"{vkey}\"\nurl = \"{url}\"\ntimeout_ms = 3000\n");
         }
         text += &format!("[publish]\nlisten = \"{}\"\n{}", self.publish, self.tls);
         let path = self.path("auditor.toml");
@@ -236,7 +237,11 @@ impl Net {
     }
 
     pub(crate) fn post(&self, path: &str, body: &str) -> Heard {
-        ask("POST", &format!("http://{}{path}", self.publish), Some(("application/json", body.as_bytes())))
+        ask(
+            "POST",
+            &format!("http://{}{path}", self.publish),
+            Some(("application/json", body.as_bytes())),
+        )
     }
 
     /// Waits until something holds; witnesses and keepers take their time.
