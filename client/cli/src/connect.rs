@@ -123,7 +123,8 @@ fn patience(cx: &Context) -> Patience {
     Patience {
         deadline: cx.patience,
         one_try: cx.patience.min(Patience::default().one_try),
-        ..Patience::default()
+        // The deadline ends it, which is what the user chose.
+        tries: u32::MAX,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::voice::Voice;
 use serde_json::json;
 use std::{fs, path::Path};
 use strongroom_manifest::{Manifest, SignedManifest, parse, to_canonical_json};
+use strongroom_verify::TrustFile;
 use strongroom_wire::digest::sha256;
 
 /// Brings the next manifest in. What a crash left half done is gone on with: the draft in `next/` stays
@@ -69,6 +70,7 @@ fn draft(layout: &Layout, new_custodians: bool) -> Result<(), DevError> {
     }
     private_dir(next.root())?;
     let mut manifest = read(&layout.manifest())?;
+    let chain = chain_of_next(layout, &manifest)?;
     manifest.epoch = manifest.epoch.saturating_add(1);
     manifest.not_before_ms = manifest.not_before_ms.max(now_ms.saturating_sub(keys::HOUR_MS));
     manifest.not_after_ms = manifest.not_before_ms.saturating_add(keys::VALID_MS);
@@ -77,11 +79,6 @@ fn draft(layout: &Layout, new_custodians: bool) -> Result<(), DevError> {
     }
     let bytes = to_canonical_json(&manifest);
     let signatures = keys::sign_manifest(&sha256(&bytes), &keys::load_custodians(layout)?);
-    let mut chain = read_chain(layout)?;
-    if new_custodians {
-        let manifest = String::from_utf8_lossy(&bytes).into_owned();
-        chain.push(SignedManifest { manifest, signatures: signatures.clone() });
-    }
     write_private(&next.chain(), &keys::to_json(&chain)?)?;
     write_private(&next.signatures(), &keys::to_json(&signatures)?)?;
     write_private(&next.manifest(), &bytes)
@@ -107,9 +104,25 @@ fn take_over(layout: &Layout, state: &State) -> Result<(), DevError> {
     fs::remove_dir_all(next.root()).map_err(|e| DevError::io("remove", next.root(), &e))
 }
 
-fn read_chain(layout: &Layout) -> Result<Vec<SignedManifest>, DevError> {
-    let path = layout.chain();
-    serde_json::from_slice(&read_bytes(&path)?)
+/// The changes of custodians before the next manifest: those before the current one, and the current one
+/// if it is a change itself.
+fn chain_of_next(layout: &Layout, current: &Manifest) -> Result<Vec<SignedManifest>, DevError> {
+    let mut chain: Vec<SignedManifest> = json(&layout.chain())?;
+    let before = match chain.last() {
+        Some(link) => parse(link.manifest.as_bytes())
+            .map_err(|e| DevError::failed(format!("{}: {e}", layout.chain().display())))?
+            .custodians,
+        None => json::<TrustFile>(&layout.trust())?.custodians,
+    };
+    if current.custodians != before {
+        let manifest = String::from_utf8_lossy(&read_bytes(&layout.manifest())?).into_owned();
+        chain.push(SignedManifest { manifest, signatures: json(&layout.signatures())? });
+    }
+    Ok(chain)
+}
+
+fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, DevError> {
+    serde_json::from_slice(&read_bytes(path)?)
         .map_err(|e| DevError::failed(format!("{}: {e}", path.display())))
 }
 
