@@ -259,11 +259,18 @@ impl Net {
 }
 
 /// What came back.
-#[derive(Debug)]
 pub(crate) struct Heard {
     pub(crate) status: u16,
     pub(crate) headers: ureq::http::HeaderMap,
     pub(crate) body: Vec<u8>,
+}
+
+/// Short: bodies may be bundles.
+impl std::fmt::Debug for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body: String = self.text().chars().take(300).collect();
+        write!(f, "{} {} {body}", self.status, self.header("content-type"))
+    }
 }
 
 impl Heard {
