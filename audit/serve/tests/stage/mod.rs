@@ -67,8 +67,13 @@ pub(crate) fn request_of(submission: &Submission) -> String {
 }
 
 pub(crate) fn secret(path: &Path, bytes: &[u8]) {
-    let mut file =
-        fs::OpenOptions::new().create(true).write(true).mode(0o600).open(path).expect("a file");
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .expect("a file");
     file.write_all(bytes).expect("writes");
 }
 
