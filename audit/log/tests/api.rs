@@ -5,7 +5,7 @@ mod stage;
 use serde_json::{Value, json};
 use stage::world::{NAMESPACE, NOW_MS, ORIGIN, circumstances, trust};
 use stage::{NOW_S, Scene, TestAuditor, countersigned, open, publish, scene, submission};
-use strongroom_log::Answer;
+use strongroom_log::{Answer, Submission};
 use strongroom_tlog::{Note, SignedCheckpoint, leaf_hash, tiles::decode_bundle};
 use strongroom_verify::{AuditResponse, check};
 use strongroom_wire::digest::sha256;
@@ -159,4 +159,32 @@ fn a_request_that_it_cannot_read_whole_is_refused_and_says_why() {
     assert_eq!(refused(&vec![b' '; 1 << 20]), (413, "too_long".to_owned()));
     assert_eq!(refused(&request(2)), (400, "manifest_refused".to_owned()));
     auditor.publish_request(&good, NOW_MS).expect("taken");
+}
+
+#[test]
+fn no_changed_byte_of_a_request_gets_through() {
+    let mut scene = scene();
+    let mut auditor = open(scene.dir.path(), &mut scene.witnesses).expect("opens");
+    let good = request(1);
+    for at in 0..good.len() {
+        let mut noise = good.clone();
+        noise[at] ^= 1;
+        let refused = auditor.publish_request(&noise, NOW_MS);
+        assert!(refused.is_err(), "byte {at}");
+        assert!(Submission::from_request(&good[..at]).is_err(), "cut at {at}");
+    }
+    published(&mut auditor, &mut scene, 1);
+    let good = hex::encode(countersigned(&auditor, 1).signature);
+    let signature = format!("{{\"signature\":\"{good}\"}}");
+    auditor.countersign_request("1", signature.as_bytes()).expect("the operator's");
+    for at in 0..signature.len() {
+        let mut noise = signature.clone().into_bytes();
+        noise[at] ^= 1;
+        auditor.countersign_request("1", &noise).expect_err("not the operator's");
+        auditor.countersign_request("1", &noise[..at]).expect_err("cut");
+    }
+    for epoch in ["", "0", "01", "+1", "-1", "1 ", "18446744073709551616"] {
+        let refused = auditor.countersign_request(epoch, signature.as_bytes());
+        assert!(matches!(refused, Err(Answer { status: 404 | 409, .. })), "{epoch:?}: {refused:?}");
+    }
 }

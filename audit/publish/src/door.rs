@@ -4,9 +4,7 @@ use crate::PublishError;
 use serde::Deserialize;
 use std::{net::IpAddr, time::Duration};
 use strongroom_tlog::tiles::TileSource;
-use ureq::{Agent, config::ConfigBuilder, http::Uri, typestate::AgentScope};
-
-type Builder = ConfigBuilder<AgentScope>;
+use ureq::{Agent, http::Uri};
 
 /// For a file.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -74,7 +72,7 @@ impl Door {
             .max_redirects(0)
             .proxy(None);
         let config = match (uri.scheme_str(), identity) {
-            (Some("https"), Some(identity)) => tls(config, identity)?,
+            (Some("https"), Some(identity)) => with_tls(config, identity)?,
             (Some("https"), None) => return Err(wrong("https needs a client certificate")),
             (Some("http"), None) if is_loopback(host) => config,
             (Some("http"), None) => return Err(wrong("plain http reaches this machine only")),
@@ -127,7 +125,9 @@ pub(crate) fn refusal(reply: &Reply) -> PublishError {
     let Problem { code, detail } =
         problem.unwrap_or(Problem { code: "unknown".to_owned(), detail: String::new() });
     let (code, detail) = (printable(&code), printable(&detail));
-    if matches!(status, 408 | 429 | 502..=504) {
+    // A folder that was put back needs a person, not patience.
+    let waits = matches!(status, 408 | 429 | 502..=504) && code != "restored";
+    if waits {
         PublishError::NotYet { status, code, detail }
     } else {
         PublishError::Refused { status, code, detail }
@@ -144,8 +144,10 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+type Settings = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
+
 #[cfg(feature = "tls")]
-fn tls(config: Builder, identity: &TlsIdentity) -> Result<Builder, PublishError> {
+fn with_tls(settings: Settings, identity: &TlsIdentity) -> Result<Settings, PublishError> {
     use std::sync::Arc;
     use ureq::tls::{
         Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem,
@@ -169,11 +171,11 @@ fn tls(config: Builder, identity: &TlsIdentity) -> Result<Builder, PublishError>
         .root_certs(roots)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .build();
-    Ok(config.tls_config(tls))
+    Ok(settings.tls_config(tls))
 }
 
 #[cfg(not(feature = "tls"))]
-fn tls(_: Builder, _: &TlsIdentity) -> Result<Builder, PublishError> {
+fn with_tls(_: Settings, _: &TlsIdentity) -> Result<Settings, PublishError> {
     Err(PublishError::Identity("this build has no https; it was made without `tls`".to_owned()))
 }
 

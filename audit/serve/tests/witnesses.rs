@@ -97,9 +97,10 @@ fn an_old_copy_of_the_folder_publishes_nothing() {
     let refused = publish(&net.door(), &other_submission(2), &operator(), &trust(), now_ms());
     let refused = refused.expect_err("refused");
     assert!(
-        matches!(&refused, PublishError::NotYet { code, .. } if code == "restored"),
+        matches!(&refused, PublishError::Refused { code, .. } if code == "restored"),
         "{refused}"
     );
+    assert!(!refused.is_transient(), "it needs a person");
     assert_eq!(net.get(&format!("{audits}/2")).status, 404);
     assert_eq!(net.get(&format!("{audits}/1")).status, 200);
     assert_eq!(net.get("/readyz").status, 503);

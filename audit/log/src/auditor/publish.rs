@@ -58,9 +58,6 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     /// # Errors
     /// [`SubmitError`]; nothing was signed for what was refused.
     pub fn submit(&mut self, submission: &Submission, now_ms: u64) -> Result<(), SubmitError> {
-        if !self.is_confirmed(now_ms / 1_000) {
-            return Err(SubmitError::Unconfirmed);
-        }
         let size = self.log.head().size;
         if let Some(index) = submission.epoch.checked_sub(1).filter(|index| *index < size) {
             let (leaf, _) = self.leaf_at(index)?;
@@ -68,6 +65,9 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             // A second manifest for an epoch is what this auditor exists to never sign.
             let epoch = submission.epoch;
             return if same { Ok(()) } else { Err(SubmitError::Equivocation { epoch }) };
+        }
+        if !self.is_confirmed(now_ms / 1_000) {
+            return Err(SubmitError::Unconfirmed);
         }
         // Otherwise an epoch whose witnesses were slow would never get its signature.
         if self.awaits_witnesses()? {

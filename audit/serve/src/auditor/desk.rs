@@ -1,6 +1,10 @@
 //! What the auditor's addresses share: the auditor, behind one lock and one turn.
 
-use super::{config::Config, gauges::Gauges, shelf::Shelf};
+use super::{
+    config::Config,
+    gauges::Gauges,
+    shelf::{Shelf, shown},
+};
 use crate::{
     ask::{Asker, WitnessAddress},
     error::ServeError,
@@ -199,7 +203,7 @@ impl Desk {
             if desk.read().is_none() {
                 // Whoever comes first after an error of the disk opens the folder again.
                 if let Err(failure) = desk.worked(|_| Ok(()), true) {
-                    return Answer::from(&failure).into();
+                    tracing::error!(%failure, "the auditor's folder does not open");
                 }
             }
             let place = desk.read();
@@ -207,10 +211,7 @@ impl Desk {
                 let what = "the auditor's folder is not open".to_owned();
                 return Answer::problem(503, "auditor", what).into();
             };
-            let kept = Kept::from(auditor.get(&path));
-            if kept.status >= 500 {
-                tracing::error!(path, "a file cannot be served: it is damaged or cannot be read");
-            }
+            let kept = shown(&path, auditor.get(&path));
             desk.shelf.keep(&path, &kept);
             kept
         });

@@ -5,13 +5,24 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
 };
-use strongroom_log::Auditor;
+use strongroom_log::{Answer, Auditor};
 use strongroom_tlog::NoteSigner;
 
 /// Bytes of files that are kept. A bundle of entries may have 16 MiB.
 const KEPT_LEN_MAX: usize = 64 * 1_024 * 1_024;
 /// From here on an answer never changes.
 const FOREVER_S: u32 = 31_536_000;
+
+/// An answer as everybody may see it. What a disk said names folders; that is for the auditor's own log.
+pub(crate) fn shown(path: &str, answer: Answer) -> Kept {
+    if answer.status < 500 {
+        return answer.into();
+    }
+    let detail = String::from_utf8_lossy(&answer.body).into_owned();
+    tracing::error!(path, detail, "a file cannot be served");
+    let what = "what lies here is damaged or cannot be read".to_owned();
+    Answer::problem(500, "auditor", what).into()
+}
 
 /// Both kinds of answers.
 #[derive(Default)]
@@ -43,8 +54,8 @@ impl Shelf {
             format!("/{namespace}/bundle"),
         ];
         let made = paths.into_iter().map(|path| {
-            let answer = auditor.get(&path);
-            (path, Kept::from(answer))
+            let kept = shown(&path, auditor.get(&path));
+            (path, kept)
         });
         let made = made.collect();
         self.inside().fresh = made;

@@ -67,8 +67,13 @@ pub(crate) fn request_of(submission: &Submission) -> String {
 }
 
 pub(crate) fn secret(path: &Path, bytes: &[u8]) {
-    let mut file =
-        fs::OpenOptions::new().create(true).write(true).mode(0o600).open(path).expect("a file");
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .expect("a file");
     file.write_all(bytes).expect("writes");
 }
 
@@ -259,11 +264,18 @@ impl Net {
 }
 
 /// What came back.
-#[derive(Debug)]
 pub(crate) struct Heard {
     pub(crate) status: u16,
     pub(crate) headers: ureq::http::HeaderMap,
     pub(crate) body: Vec<u8>,
+}
+
+/// Short: bodies may be bundles.
+impl std::fmt::Debug for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body: String = self.text().chars().take(300).collect();
+        write!(f, "{} {} {body}", self.status, self.header("content-type"))
+    }
 }
 
 impl Heard {

@@ -86,7 +86,12 @@ impl Site {
     }
 
     fn seed(&self, name: &str, seed: u8) {
-        let file = OpenOptions::new().create(true).write(true).mode(0o600).open(self.path(name));
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(self.path(name));
         file.expect("a file").write_all(hex::encode([seed; 32]).as_bytes()).expect("writes");
     }
 
