@@ -18,6 +18,7 @@ use std::{
     },
     thread,
 };
+use strongroom_manifest::Verified;
 use strongroom_wire::{caps::REQUEST_FRAME_LEN, digest::sha256};
 use tempfile::TempDir;
 
@@ -41,6 +42,8 @@ pub(crate) struct Gateway {
     pub(crate) bundle: Arc<Mutex<Option<Vec<u8>>>>,
     /// Put in the place of the bundle once the next answer has been made.
     pub(crate) next_bundle: Arc<Mutex<Option<Vec<u8>>>>,
+    /// The manifest that the fleet goes on under once the next answer has been made.
+    pub(crate) adopts: Arc<Mutex<Option<Vec<u8>>>>,
     /// Whether answers name the bundle.
     pub(crate) is_silent: Arc<AtomicBool>,
     address: String,
@@ -55,6 +58,7 @@ impl Gateway {
             verbs: Arc::default(),
             bundle: Arc::default(),
             next_bundle: Arc::default(),
+            adopts: Arc::default(),
             is_silent: Arc::default(),
             address: format!("http://{}", listener.local_addr().expect("address")),
         };
@@ -71,6 +75,13 @@ impl Gateway {
     pub(crate) fn fates(&self, fates: &[Fate]) {
         *self.fates.lock().expect("fates") = fates.to_vec();
         self.verbs.lock().expect("verbs").clear();
+    }
+
+    /// The fleet goes on under another manifest.
+    pub(crate) fn adopt(&self, bytes: Vec<u8>) {
+        let mut vault = self.vault.lock().expect("vault");
+        let verified = Verified::pinned(&bytes, &sha256(&bytes)).expect("a manifest");
+        (vault.fleet.manifest, vault.fleet.manifest_bytes) = (verified, bytes);
     }
 
     pub(crate) fn verbs(&self) -> Vec<String> {
@@ -109,6 +120,9 @@ impl Gateway {
                     (200, "application/octet-stream", answer)
                 }
             };
+            if let Some(manifest) = self.adopts.lock().expect("adopts").take() {
+                self.adopt(manifest);
+            }
             if let Some(next) = self.next_bundle.lock().expect("next").take() {
                 *self.bundle.lock().expect("bundle") = Some(next);
             }

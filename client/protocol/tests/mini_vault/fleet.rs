@@ -14,7 +14,7 @@ use strongroom_wire::digest::sha256;
 
 pub(crate) const APP: &str = "notes";
 pub(crate) const FLEET: &str = "dev";
-pub(crate) const NAMESPACE: &str = "example.encrypted_backups.fleet_keys.v1";
+pub(crate) const NAMESPACE: &str = "org.encrypted_backups.fleet_keys.v1";
 pub(crate) const NODES: u8 = 3;
 /// An old keyset and the newest.
 pub(crate) const KEYSETS: [u32; 2] = [1, 2];

@@ -256,7 +256,7 @@ impl State {
         };
         let (_, state) = login(fleet, slot, bound, Some(record), ke1);
         let server = binding::server_identity(NAMESPACE, record.keyset);
-        let parameters = parameters(bound.as_bytes(), &server);
+        let parameters = parameters(fleet.manifest.epoch, bound.as_bytes(), &server);
         let finished = CredentialFinalization::deserialize(ke3)
             .ok()
             .and_then(|ke3| state.finish(ke3, parameters).ok());
@@ -378,9 +378,9 @@ fn check(statement: &[u8], auth: &OwnerAuth) -> Result<(), Refusal> {
         .map_err(|_| Refusal::NotOwner)
 }
 
-fn parameters<'a>(client: &'a [u8], server: &'a [u8]) -> ServerLoginParameters<'a, 'a> {
-    // The context is the same for every answer of this fleet, so it may live as long as the tests.
-    let context: &'static [u8] = Box::leak(binding::context(FLEET, 1).into_boxed_slice());
+fn parameters<'a>(epoch: u64, client: &'a [u8], server: &'a [u8]) -> ServerLoginParameters<'a, 'a> {
+    // A few bytes an answer, which may live as long as the tests.
+    let context: &'static [u8] = Box::leak(binding::context(FLEET, epoch).into_boxed_slice());
     ServerLoginParameters {
         context: Some(context),
         identifiers: Identifiers { client: Some(client), server: Some(server) },
@@ -409,7 +409,7 @@ fn login(
         upload,
         CredentialRequest::deserialize(ke1).expect("KE1"),
         &binding::credential_identifier(&slot, generation, &salt),
-        parameters(bound.as_bytes(), &server),
+        parameters(fleet.manifest.epoch, bound.as_bytes(), &server),
     )
     .expect("login");
     let ke2 = started.message.serialize();
