@@ -11,6 +11,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering::SeqCst},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use strongroom_audit_server::{ServeError, auditor, witness};
@@ -99,9 +100,17 @@ pub(crate) struct Net {
     pub(crate) tls: String,
 }
 
+/// A port below those that the system gives to connections: between looking and listening nobody else
+/// gets it by chance.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let place = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, SeqCst));
+        let port = u16::try_from(10_000 + place % 20_000).expect("a port");
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().expect("an address");
+        }
+    }
 }
 
 impl Net {

@@ -8,10 +8,11 @@ pub(crate) mod world;
 use std::{
     fs::{self, OpenOptions},
     io::Write as _,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering::SeqCst},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -58,9 +59,17 @@ pub(crate) struct Site {
     auditor: Option<Process>,
 }
 
+/// A port below those that the system gives to connections: between looking and listening nobody else
+/// gets it by chance.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let place = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, SeqCst));
+        let port = u16::try_from(10_000 + place % 20_000).expect("a port");
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().expect("an address");
+        }
+    }
 }
 
 impl Site {
