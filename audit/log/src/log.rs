@@ -188,14 +188,17 @@ impl<S: NoteSigner> Log<S> {
         tile.items().end <= complete
     }
 
-    /// The path from a leaf to the root.
+    /// The path from a leaf to the root of the first `size` leaves. What is published may be shorter than
+    /// the log: a leaf that waits for witnesses is in no published root.
     ///
     /// # Errors
     /// [`LogError::Beyond`].
-    pub fn inclusion(&self, index: u64) -> Result<Vec<Hash>, LogError> {
-        let size = self.tree.size();
-        merkle::prove_inclusion(&self.tree, index, size)
-            .map_err(|_| LogError::Beyond { got: index, size })
+    pub fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        let beyond = |got, size| LogError::Beyond { got, size };
+        if size > self.tree.size() {
+            return Err(beyond(size, self.tree.size()));
+        }
+        merkle::prove_inclusion(&self.tree, index, size).map_err(|_| beyond(index, size))
     }
 
     /// The proof that the tree begins with its first `old` leaves.

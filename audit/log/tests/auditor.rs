@@ -62,6 +62,26 @@ fn a_change_of_custodians_travels_in_every_later_bundle() {
 }
 
 #[test]
+fn while_an_epoch_waits_for_witnesses_the_one_before_is_served() {
+    let Scene { dir, mut witnesses } = scene();
+    let mut auditor = open(dir.path(), &mut witnesses).expect("opens");
+    for epoch in 1..=4 {
+        auditor.submit(&submission(epoch), NOW_MS).expect("taken");
+        if epoch > 1 {
+            // The log is longer than what is published, and the path is for the latter.
+            let bundle = auditor.bundle().expect("reads").expect("a bundle").to_bytes();
+            let believed = check(&bundle, &trust(), &circumstances(None)).expect("believed");
+            assert_eq!(believed.manifest().epoch, epoch - 1);
+        }
+        let lines = witnesses.cosign(&mut auditor).expect("cosigned");
+        auditor.release(&lines, NOW_S).expect("released");
+        let given = countersigned(&auditor, epoch);
+        auditor.countersign(&given).expect("kept");
+    }
+    assert!(matches!(auditor.log().inclusion(0, 5), Err(LogError::Beyond { got: 5, size: 4 })));
+}
+
+#[test]
 fn nothing_leaves_without_a_quorum_of_witnesses() {
     let Scene { dir, mut witnesses } = scene();
     let mut auditor = open(dir.path(), &mut witnesses).expect("opens");
@@ -393,7 +413,7 @@ fn a_log_grows_across_tiles_and_opens_again() {
         assert_eq!(one.entry(index).expect("an entry"), entry(index));
     }
     assert!(matches!(one.entry(700), Err(LogError::Tiles(_))));
-    assert!(matches!(one.inclusion(700), Err(LogError::Beyond { got: 700, size: 700 })));
+    assert!(matches!(one.inclusion(700, 700), Err(LogError::Beyond { got: 700, size: 700 })));
 }
 
 #[test]

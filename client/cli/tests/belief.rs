@@ -190,10 +190,9 @@ fn an_answer_that_names_no_bundle_is_not_used() {
 fn a_manifest_that_changes_during_an_exchange_is_met_once_more() {
     let mut logged = Logged::new();
     logged.stage.run(&["enroll", PW]).succeeds();
+    logged.serve(logged.fresh(1));
     logged.publish(2);
-    let (first, second) = (logged.fresh(1), logged.fresh(2));
-    logged.serve(first);
-    *logged.stage.gateway.next_bundle.lock().expect("next") = Some(second);
+    *logged.stage.gateway.next_bundle.lock().expect("next") = Some(logged.fresh(2));
     // The budget is asked for under epoch 1 and answered beside epoch 2: nothing was charged, and the
     // command begins anew. The played fleet moves on in time.
     logged.stage.gateway.fates(&[]);

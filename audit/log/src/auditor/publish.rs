@@ -324,7 +324,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     }
 
     fn proof(&self, index: u64, published: &SignedCheckpoint) -> Result<String, SubmitError> {
-        let path = self.log.inclusion(index)?;
+        let path = self.log.inclusion(index, published.checkpoint().size())?;
         let proof = LogProof::new(index, path, published, &[]).map_err(SubmitError::Proof)?;
         Ok(String::from_utf8_lossy(&proof.to_bytes()).into_owned())
     }
