@@ -3,7 +3,7 @@
 use super::{
     error::DevError,
     http, keys,
-    layout::{Layout, Process, State},
+    layout::{Layout, Process, State, WITNESSES},
     processes::{self, Identity},
 };
 use crate::voice::Voice;
@@ -185,6 +185,11 @@ struct FleetLine {
     gateway_running: bool,
     gateway_ready: bool,
     gateway: String,
+    auditor_running: bool,
+    auditor_ready: bool,
+    auditor: String,
+    witnesses_running: usize,
+    witnesses: u8,
     protection: &'static str,
 }
 
@@ -194,9 +199,12 @@ pub(crate) fn status(layout: &Layout, voice: Voice) -> Result<(), DevError> {
     let views = look_at_all(layout, &state);
     let census = Census::of(&state, &views);
     let gateway = processes::running(&layout.files(Process::Gateway));
-    let readyz = format!("{}/readyz", state.gateway_url());
-    let gateway_ready =
-        gateway.is_some() && http::get(&readyz, PATIENCE).is_some_and(|reply| reply.status == 200);
+    let is_ready = |base: &str| {
+        http::get(&format!("{base}/readyz"), PATIENCE).is_some_and(|reply| reply.status == 200)
+    };
+    let gateway_ready = gateway.is_some() && is_ready(&state.gateway_url());
+    let runs = |process| processes::running(&layout.files(process)).is_some();
+    let auditor_running = runs(Process::Auditor);
     let fleet = FleetLine {
         nodes: state.nodes,
         running: census.running,
@@ -207,6 +215,11 @@ pub(crate) fn status(layout: &Layout, voice: Voice) -> Result<(), DevError> {
         gateway_running: gateway.is_some(),
         gateway_ready,
         gateway: state.gateway_url(),
+        auditor_running,
+        auditor_ready: auditor_running && is_ready(&state.auditor_url()),
+        auditor: state.auditor_url(),
+        witnesses_running: (1..=WITNESSES).filter(|w| runs(Process::Witness(*w))).count(),
+        witnesses: WITNESSES,
         protection: "software",
     };
     let lines: Vec<NodeLine<'_>> = views.iter().map(|view| line(&state, view)).collect();
@@ -277,15 +290,24 @@ fn table(lines: &[NodeLine<'_>]) -> String {
 
 fn summary(fleet: &FleetLine) -> String {
     let state = if fleet.quorum { "quorum" } else { "NO QUORUM: nothing is answered" };
-    let gateway = match (fleet.gateway_running, fleet.gateway_ready) {
+    let word = |running, ready| match (running, ready) {
         (true, true) => "ready",
         (true, false) => "not ready",
         (false, _) => "down",
     };
+    let gateway = word(fleet.gateway_running, fleet.gateway_ready);
+    let auditor = word(fleet.auditor_running, fleet.auditor_ready);
     format!(
-        "{state}: {} of {} nodes run, {} vote, {} are needed\ngateway {} is {gateway}\nprotection \
-         software: INSECURE, for development only",
-        fleet.running, fleet.nodes, fleet.voting, fleet.majority, fleet.gateway
+        "{state}: {} of {} nodes run, {} vote, {} are needed\ngateway {} is {gateway}\nauditor {} is \
+         {auditor}, {} of {} witnesses run\nprotection software: INSECURE, for development only",
+        fleet.running,
+        fleet.nodes,
+        fleet.voting,
+        fleet.majority,
+        fleet.gateway,
+        fleet.auditor,
+        fleet.witnesses_running,
+        fleet.witnesses
     )
 }
 
