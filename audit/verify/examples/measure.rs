@@ -104,6 +104,9 @@ fn main() -> ExitCode {
         })
         .collect();
     let one = median(times, Ord::cmp);
-    println!("one bundle of {} bytes: {one:.2?} (median of 1001), at most {BUNDLE_MAX:?}", bundle.len());
+    println!(
+        "one bundle of {} bytes: {one:.2?} (median of 1001), at most {BUNDLE_MAX:?}",
+        bundle.len()
+    );
     if ratio <= RATIO_MAX && one <= BUNDLE_MAX { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

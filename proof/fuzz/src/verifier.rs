@@ -3,9 +3,7 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use std::sync::LazyLock;
 use strongroom_manifest::{Custodians, Hex};
-use strongroom_tlog::{
-    Checkpoint, Hash, LogSigner, SeedSigner, SignedCheckpoint, WitnessKey,
-};
+use strongroom_tlog::{Checkpoint, Hash, LogSigner, SeedSigner, SignedCheckpoint, WitnessKey};
 use strongroom_verify::{AuditorKey, Evidence, KeptHead, Statement, Trust, TrustFile};
 
 const NAMESPACE: &str = "org.encrypted_backups.fleet_keys.v1";
