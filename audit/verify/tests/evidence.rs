@@ -8,6 +8,7 @@ use ed25519_dalek::Signer as _;
 use proptest::prelude::*;
 use published::{Published, history, publish};
 use serde_json::Value;
+use std::sync::LazyLock;
 use strongroom_manifest::Hex;
 use strongroom_tlog::tiles::VerifiedTiles;
 use strongroom_verify::{Evidence, NoProof, Statement, Trust};
@@ -35,6 +36,9 @@ fn fork(epochs: u64) -> World {
 fn said(statement: &Statement) -> [u8; 64] {
     key(AUDITOR).sign(&statement.to_bytes()).to_bytes()
 }
+
+/// Made once: each case of a property test takes one.
+static ALL: LazyLock<Vec<(&'static str, Evidence)>> = LazyLock::new(all);
 
 /// One honest piece of each kind.
 fn all() -> Vec<(&'static str, Evidence)> {
@@ -245,8 +249,7 @@ proptest! {
 
     #[test]
     fn spoilt_evidence_never_panics(at in 0_usize..4_096, byte in any::<u8>(), which in 0_usize..5) {
-        let (_, evidence) = all().swap_remove(which);
-        let mut bytes = evidence.to_bytes();
+        let mut bytes = ALL[which].1.to_bytes();
         let at = at % bytes.len();
         bytes[at] = byte;
         let _ = Evidence::parse(&bytes).and_then(|read| read.check(&trust()));
