@@ -211,7 +211,6 @@ pub(crate) struct CheckArgs {
 ///
 /// Exit codes: 0 verified, 1 contradiction (with an evidence file), 3 could not check.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct VerifyArgs {
     #[command(subcommand)]
     pub(crate) what: Option<VerifyCommand>,

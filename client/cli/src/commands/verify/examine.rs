@@ -331,8 +331,8 @@ fn breaks(
                 Outcome::Unchecked,
                 "the file's manifest or custodians are not those of the tree: it was changed",
             ),
-            // It could not be read so far, or it was compared before the epochs were.
-            HistoryError::Unchecked(error) if report.first_epoch.is_none() => {
+            // Whether it was compared before the tiles failed is not known here.
+            HistoryError::Unchecked(error) => {
                 report.put("kept_head", Outcome::Unchecked, error.to_string());
             }
             _ => report.put("kept_head", Outcome::Verified, format!("of {size} epochs")),

@@ -71,7 +71,12 @@ impl Settings {
 pub(crate) fn run(cx: &Context, args: &VerifyArgs) -> Result<(), Failure> {
     let (trust_named, log_named) = defaults(cx)?;
     if let Some(VerifyCommand::Evidence { file, trust }) = &args.what {
-        let trust = load_trust(trust.clone().or(trust_named))?;
+        // Nothing is left out silently: this looks at no log.
+        let others = [&args.from, &args.offline, &args.binary, &args.evidence_out];
+        if args.log.is_some() || args.watch || others.iter().any(|other| other.is_some()) {
+            return Err(Failure::usage("`verify evidence` takes a file and --trust only").free());
+        }
+        let trust = load_trust(trust.clone().or(args.trust.clone()).or(trust_named))?;
         return judge(cx.voice, file, &trust);
     }
     let trust = load_trust(args.trust.clone().or(trust_named))?;

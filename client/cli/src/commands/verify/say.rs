@@ -54,7 +54,7 @@ fn table(first: Option<&CheckedEpoch>, changed: &[&CheckedEpoch]) -> String {
         return genesis + "No key, role, site, custodian or setting changed since.";
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["epoch", "signed", "what", "before", "after"]);
     for epoch in changed {
         for delta in &epoch.deltas {

@@ -144,7 +144,11 @@ fn agent(patience: Duration, is_https: bool) -> Result<Agent, String> {
         // What answers here is next door, or a mirror by name.
         return Ok(config.proxy(None).build().into());
     }
-    Ok(config.https_only(true).tls_config(tls()?).build().into())
+    #[cfg(feature = "tls")]
+    return Ok(config.https_only(true).tls_config(tls()?).build().into());
+    #[cfg(not(feature = "tls"))]
+    Err("https: this program was built without TLS; build it with `--features tls`, or name a folder"
+        .to_owned())
 }
 
 #[cfg(feature = "tls")]
@@ -161,12 +165,6 @@ fn tls() -> Result<ureq::tls::TlsConfig, String> {
         .unversioned_rustls_crypto_provider(provider)
         .root_certs(RootCerts::Specific(std::sync::Arc::new(roots.collect())))
         .build())
-}
-
-#[cfg(not(feature = "tls"))]
-fn tls() -> Result<ureq::tls::TlsConfig, String> {
-    Err("https: this program was built without TLS; build it with `--features tls`, or name a folder"
-        .to_owned())
 }
 
 fn get(agent: &Agent, url: &str, len_max: usize) -> Result<Vec<u8>, SourceError> {
