@@ -344,6 +344,7 @@ fn wrong_usage_is_2_and_a_log_that_is_not_there_is_3() {
     ledger.verify(&[]).ends(2);
     ledger.verify(&["--log", "{log}", "--once"]).ends(2);
     ledger.verify(&["--log", "{nowhere}"]).ends(3);
+    ledger.run(&["verify", "--log", "{log}", "evidence", "{nowhere}"]).ends(2);
     ledger.run(&["verify", "--trust", "{nowhere}", "--log", "{log}"]).ends(2);
     fs::write(ledger.path("trust.json"), "{}").expect("written");
     ledger.verify(&["--log", "{log}"]).ends(2);

@@ -153,10 +153,13 @@ impl Monitor<'_> {
         // Without a checkpoint there are no cosignatures to be stale.
         let stale = stale
             .filter(|_| report.stage("checkpoint").is_some_and(|s| s.outcome == Outcome::Verified));
+        let is_stale = stale.is_some();
         self.turn("stale", "fresh", stale.map(|stage| stage.text.clone()));
-        let failed = report.stages.iter().find(|s| {
-            s.outcome == Outcome::Unchecked && s.name != "witnesses" && s.name != "binary"
-        });
+        // A bundle under a stale checkpoint is stale for the same reason, which was told.
+        let is_told =
+            |name: &str| name == "witnesses" || name == "binary" || (is_stale && name == "bundle");
+        let failed =
+            report.stages.iter().find(|s| s.outcome == Outcome::Unchecked && !is_told(s.name));
         let failed = failed.map(|stage| format!("{}: {}", stage.name, stage.text));
         self.turn("source_failed", "source_back", failed);
     }
