@@ -42,6 +42,46 @@ impl ManifestSignatures {
     }
 }
 
+/// A set of custodians whose keys are points already. Reading a key costs a quarter of verifying under
+/// it, so whoever checks many manifests of one set reads it once.
+#[derive(Debug, Clone)]
+pub struct CustodianKeys {
+    custodians: Custodians,
+    points: Vec<Option<VerifyingKey>>,
+}
+
+impl CustodianKeys {
+    /// Reads the keys; under one that is no point nothing is ever good.
+    pub fn new(custodians: &Custodians) -> Self {
+        let points = custodians.keys.iter().map(|key| VerifyingKey::from_bytes(&key.0).ok());
+        Self { custodians: custodians.clone(), points: points.collect() }
+    }
+
+    /// The set.
+    pub const fn custodians(&self) -> &Custodians {
+        &self.custodians
+    }
+
+    /// How many of them signed the manifest of this SHA-256: strict Ed25519, each counted once.
+    pub fn count(&self, signatures: &ManifestSignatures, digest: &[u8; 32]) -> usize {
+        let statement = manifest_statement(digest);
+        let is_good = |point: &VerifyingKey, signature: &Hex<64>| {
+            point.verify_strict(&statement, &Signature::from_bytes(&signature.0)).is_ok()
+        };
+        let signed = |key: &Hex<32>, point: &VerifyingKey| {
+            let mut by_key = signatures.signatures.iter().filter(|entry| entry.custodian == *key);
+            by_key.any(|entry| is_good(point, &entry.signature))
+        };
+        let keys = self.custodians.keys.iter().zip(&self.points);
+        // Each key once, even in a set that names it twice; a manifest's own set never does.
+        let distinct: BTreeSet<&Hex<32>> = keys
+            .filter(|(key, point)| point.as_ref().is_some_and(|point| signed(key, point)))
+            .map(|(key, _)| key)
+            .collect();
+        distinct.len()
+    }
+}
+
 /// How many distinct custodians of the set signed `statement`.
 pub fn check_signatures(
     custodians: &Custodians,

@@ -18,13 +18,13 @@ mod succession;
 mod types;
 mod verified;
 
-pub use custodian::{ManifestSignatures, check_signatures, manifest_statement};
+pub use custodian::{CustodianKeys, ManifestSignatures, check_signatures, manifest_statement};
 pub use delta::{Delta, deltas};
 pub use floors::{FloorBreach, Floors};
 pub use json::{MANIFEST_LEN_MAX, parse, to_canonical_json};
 pub use policy::Policy;
 pub use rules::RuleBreach;
-pub use succession::{CHAIN_LEN_MAX, SignedManifest, Succession, follows};
+pub use succession::{CHAIN_LEN_MAX, SignedManifest, Succession, follows, follows_under};
 pub use types::{
     Custodians, Fleet, Hex, Keyset, Manifest, Node, Protection, Role, SlotRange, TicketKey,
 };

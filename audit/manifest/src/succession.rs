@@ -1,7 +1,7 @@
 //! From the custodians that a reader pinned to those of today (spec §9.5).
 
 use crate::{
-    custodian::ManifestSignatures,
+    custodian::{CustodianKeys, ManifestSignatures},
     types::{Custodians, Manifest},
     verified::{ManifestError, Verified},
 };
@@ -102,21 +102,8 @@ impl Succession {
         signatures: &ManifestSignatures,
     ) -> Result<Verified<Manifest>, ManifestError> {
         let next = Verified::signed_by(bytes, signatures, &self.custodians)?;
-        self.suits(&next)?;
+        suits(&self.namespace, self.not_before_ms, &next)?;
         Ok(next)
-    }
-
-    fn suits(&self, next: &Manifest) -> Result<(), ManifestError> {
-        if next.namespace != self.namespace {
-            let (got, expected) = (next.namespace.clone(), self.namespace.clone());
-            return Err(ManifestError::Namespace { got, expected });
-        }
-        // Otherwise a manifest made for later could be valid before the one that it replaces.
-        if next.not_before_ms < self.not_before_ms {
-            let (got_ms, expected_ms) = (next.not_before_ms, self.not_before_ms);
-            return Err(ManifestError::ValidEarlier { got_ms, expected_ms });
-        }
-        Ok(())
     }
 
     fn advance(
@@ -151,22 +138,46 @@ pub fn follows(
     digest: &[u8; 32],
     signatures: &ManifestSignatures,
 ) -> Result<(), ManifestError> {
+    let keys = CustodianKeys::new(&before.custodians);
+    follows_under(&keys, before, next, digest, signatures).map(|_| ())
+}
+
+/// The same under keys that were read before, and how many signed. They must be those of `before`'s
+/// custodians; under others nobody counts.
+///
+/// # Errors
+/// [`ManifestError`].
+pub fn follows_under(
+    keys: &CustodianKeys,
+    before: &Manifest,
+    next: &Manifest,
+    digest: &[u8; 32],
+    signatures: &ManifestSignatures,
+) -> Result<usize, ManifestError> {
     let needed = usize::from(before.custodians.threshold);
-    let got = signatures.count(&before.custodians, digest);
+    let is_theirs = *keys.custodians() == before.custodians;
+    let got = if is_theirs { keys.count(signatures, digest) } else { 0 };
     if got < needed {
         return Err(ManifestError::Custodians { got, needed });
     }
-    let succession = Succession {
-        namespace: before.namespace.clone(),
-        custodians: before.custodians.clone(),
-        epoch: before.epoch,
-        not_before_ms: before.not_before_ms,
-    };
-    succession.suits(next)?;
+    suits(&before.namespace, before.not_before_ms, next)?;
     let expected = before.epoch.saturating_add(1);
     if next.epoch == expected {
-        Ok(())
+        Ok(got)
     } else {
         Err(ManifestError::Epoch { got: next.epoch, expected })
     }
+}
+
+fn suits(namespace: &str, not_before_ms: u64, next: &Manifest) -> Result<(), ManifestError> {
+    if next.namespace != namespace {
+        let (got, expected) = (next.namespace.clone(), namespace.to_owned());
+        return Err(ManifestError::Namespace { got, expected });
+    }
+    // Otherwise a manifest made for later could be valid before the one that it replaces.
+    if next.not_before_ms < not_before_ms {
+        let (got_ms, expected_ms) = (next.not_before_ms, not_before_ms);
+        return Err(ManifestError::ValidEarlier { got_ms, expected_ms });
+    }
+    Ok(())
 }

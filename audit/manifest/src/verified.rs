@@ -65,13 +65,24 @@ impl Verified<Manifest> {
         now_ms: u64,
     ) -> Result<&Fleet, ManifestError> {
         let m = &self.value;
-        if now_ms < m.not_before_ms || now_ms > m.not_after_ms {
-            let (from, until) = (m.not_before_ms, m.not_after_ms);
-            return Err(ManifestError::NotValidNow { now_ms, from_ms: from, until_ms: until });
-        }
+        m.valid_at(now_ms)?;
         let found = m.fleet(fleet).ok_or_else(|| ManifestError::NoFleet(fleet.to_owned()))?;
         floors.check(m, found).map_err(ManifestError::Floor)?;
         Ok(found)
+    }
+}
+
+impl Manifest {
+    /// Whether a manifest is within its time, whoever vouched for it.
+    ///
+    /// # Errors
+    /// [`ManifestError::NotValidNow`].
+    pub const fn valid_at(&self, now_ms: u64) -> Result<(), ManifestError> {
+        let (from_ms, until_ms) = (self.not_before_ms, self.not_after_ms);
+        if now_ms < from_ms || now_ms > until_ms {
+            return Err(ManifestError::NotValidNow { now_ms, from_ms, until_ms });
+        }
+        Ok(())
     }
 }
 

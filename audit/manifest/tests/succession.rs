@@ -2,7 +2,11 @@
 
 mod world;
 
-use strongroom_manifest::{CHAIN_LEN_MAX, ManifestError, SignedManifest, Succession};
+use strongroom_manifest::{
+    CHAIN_LEN_MAX, CustodianKeys, Custodians, ManifestError, SignedManifest, Succession,
+    follows_under,
+};
+use strongroom_wire::digest::sha256;
 use world::{custodians, manifest, signed};
 
 const NAMESPACE: &str = "org.encrypted_backups.fleet_keys.v1";
@@ -122,4 +126,37 @@ fn another_namespace_and_an_earlier_validity_do_not_follow() {
         succession.follow(early.manifest.as_bytes(), &early.signatures).map(|_| ()),
         Err(ManifestError::ValidEarlier { got_ms: 999, expected_ms: 1_000 }),
     );
+}
+
+#[test]
+fn custodians_read_once_count_as_those_that_are_read_anew() {
+    let set = custodians(&[1, 2, 3], 2);
+    let keys = CustodianKeys::new(&set);
+    let of = |by: &[u8]| {
+        let signed = signed(&manifest(1, &[1, 2, 3], 2), by);
+        let digest = sha256(signed.manifest.as_bytes());
+        let counted = keys.count(&signed.signatures, &digest);
+        assert_eq!(counted, signed.signatures.count(&set, &digest), "{by:?}");
+        assert_eq!(keys.count(&signed.signatures, &[0; 32]), 0, "of another manifest");
+        counted
+    };
+    // A custodian twice is one, and a stranger none.
+    let all: [(&[u8], usize); 5] =
+        [(&[], 0), (&[1], 1), (&[1, 1, 1], 1), (&[2, 3, 9], 2), (&[3, 2, 1], 3)];
+    for (by, expected) in all {
+        assert_eq!(of(by), expected, "{by:?}");
+    }
+}
+
+#[test]
+fn keys_of_another_set_let_nobody_sign() {
+    let (before, next) = (manifest(1, &[1, 2, 3], 2), manifest(2, &[1, 2, 3], 2));
+    let signed = signed(&next, &[1, 2]);
+    let digest = sha256(signed.manifest.as_bytes());
+    let under = |set: &Custodians| {
+        follows_under(&CustodianKeys::new(set), &before, &next, &digest, &signed.signatures)
+    };
+    assert_eq!(under(&before.custodians), Ok(2));
+    let looser = Custodians { threshold: 1, ..before.custodians.clone() };
+    assert_eq!(under(&looser), Err(ManifestError::Custodians { got: 0, needed: 2 }));
 }

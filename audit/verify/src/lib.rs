@@ -10,8 +10,10 @@
 
 mod bundle;
 mod countersign;
+mod evidence;
 mod head;
 mod history;
+mod kept;
 mod leaf;
 mod refusal;
 mod response;
@@ -21,11 +23,16 @@ mod trust;
 
 pub use bundle::{BUNDLE_LEN_MAX, Bundle, BundleError};
 pub use countersign::{countersign_message, is_countersigned};
+pub use evidence::{Accused, EVIDENCE_LEN_MAX, Evidence, NoProof, Proven};
 pub use head::Head;
-pub use history::{CheckedEpoch, Fault, HistoryError, SIGNATURES_LEN, check_history};
+pub use history::{
+    CheckedEpoch, Counted, Fault, History, HistoryError, SIGNATURES_LEN, check_history,
+    continue_history,
+};
+pub use kept::{KEPT_LEN_MAX, KeptError, KeptHead};
 pub use leaf::{LEAF_LEN_MAX, Leaf, SIGNATURES_LEN_MAX, leaf_digest};
 pub use refusal::Refusal;
 pub use response::AuditResponse;
-pub use rule::{Believed, CLOCK_LEAD_MAX_MS, Circumstances, check};
+pub use rule::{Believed, CLOCK_LEAD_MAX_MS, Circumstances, Published, check, check_published};
 pub use statement::Statement;
 pub use trust::{AuditorKey, TRUST_LEN_MAX, Trust, TrustError, TrustFile};

@@ -4,6 +4,7 @@ use crate::{
     bundle::{Bundle, BundleError},
     head::Head,
     refusal::Refusal,
+    statement::Statement,
     trust::Trust,
 };
 use strongroom_manifest::{Floors, Hex, Manifest, Succession, Verified, parse};
@@ -62,11 +63,92 @@ pub struct Circumstances<'a> {
     pub slot: &'a [u8; 32],
 }
 
+/// What holds of a bundle whoever reads it: the rule without an account's slot and an app's floors. No
+/// destination: a client sends to a [`Believed`] manifest alone.
+#[derive(Debug, Clone)]
+pub struct Published {
+    manifest: Verified<Manifest>,
+    head: Head,
+    statement: Statement,
+    audit_signature: [u8; 64],
+    auditor: [u8; 32],
+    signed: SignedCheckpoint,
+    witnesses: Vec<Vouched>,
+}
+
+impl Published {
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Epoch, digest, and the tree that it is the tip of.
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// What the auditor said, its signature over that, and its key.
+    pub const fn audit(&self) -> (&Statement, &[u8; 64], &[u8; 32]) {
+        (&self.statement, &self.audit_signature, &self.auditor)
+    }
+
+    /// The checkpoint whose last leaf it is.
+    pub const fn signed(&self) -> &SignedCheckpoint {
+        &self.signed
+    }
+
+    /// Which witnesses counted, and when each cosigned.
+    pub fn witnesses(&self) -> &[Vouched] {
+        &self.witnesses
+    }
+}
+
 /// Believes a bundle or says which step of the rule it breaks.
 ///
 /// # Errors
 /// [`Refusal`]: nothing was sent, and the attempt cost nothing.
 pub fn check(bytes: &[u8], trust: &Trust, at: &Circumstances<'_>) -> Result<Believed, Refusal> {
+    let published = published(bytes, trust, at.now_ms)?;
+    let manifest = &published.manifest;
+
+    // validity, floors
+    let fleet =
+        manifest.fleet_at(at.fleet, at.floors, at.now_ms).map_err(Refusal::NotForThisClient)?;
+
+    // rollback
+    if let Some(seen) = at.seen {
+        seen.admits(&published.head, trust)?;
+    }
+
+    // slot
+    if !fleet.slots.contains(at.slot) {
+        return Err(Refusal::Slot { fleet: fleet.id.clone() });
+    }
+    let Published { manifest, head, statement, witnesses, .. } = published;
+    Ok(Believed { manifest, head, audited_ms: statement.timestamp_ms, witnesses })
+}
+
+/// Judges a bundle as a verifier does, which has no account and no app: all of the rule but `floors` and
+/// `slot` (spec §23.3).
+///
+/// # Errors
+/// [`Refusal`].
+pub fn check_published(
+    bytes: &[u8],
+    trust: &Trust,
+    now_ms: u64,
+    seen: Option<&Head>,
+) -> Result<Published, Refusal> {
+    let published = published(bytes, trust, now_ms)?;
+    published.manifest.valid_at(now_ms).map_err(Refusal::NotForThisClient)?;
+    if let Some(seen) = seen {
+        seen.admits(&published.head, trust)?;
+    }
+    Ok(published)
+}
+
+/// The steps from `size` to `witnesses`.
+fn published(bytes: &[u8], trust: &Trust, now_ms: u64) -> Result<Published, Refusal> {
     let file = trust.file();
     // size: everything below works on parts within their caps.
     let bundle = Bundle::parse(bytes)?;
@@ -100,9 +182,9 @@ pub fn check(bytes: &[u8], trust: &Trust, at: &Circumstances<'_>) -> Result<Beli
         let (got_ms, not_before_ms) = (statement.timestamp_ms, signer.not_before_ms);
         return Err(Refusal::AuditorKeyEarly { got_ms, not_before_ms });
     }
-    let latest_ms = at.now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
+    let latest_ms = now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
     if statement.timestamp_ms > latest_ms {
-        return Err(Refusal::FromTheFuture { got_ms: statement.timestamp_ms, now_ms: at.now_ms });
+        return Err(Refusal::FromTheFuture { got_ms: statement.timestamp_ms, now_ms: now_ms });
     }
 
     // countersignature
@@ -118,13 +200,8 @@ pub fn check(bytes: &[u8], trust: &Trust, at: &Circumstances<'_>) -> Result<Beli
         .map_err(Refusal::Custodians)?;
 
     // inclusion, tip: of what the note says, before anybody's signature over it is believed.
-    let (signed, witnesses) = logged(&leaf, manifest.epoch, &proof, trust, at.now_ms)?;
+    let (signed, witnesses) = logged(&leaf, manifest.epoch, &proof, trust, now_ms)?;
 
-    // validity, floors
-    let fleet =
-        manifest.fleet_at(at.fleet, at.floors, at.now_ms).map_err(Refusal::NotForThisClient)?;
-
-    // rollback
     let checkpoint = signed.checkpoint();
     let head = Head {
         epoch: manifest.epoch,
@@ -133,15 +210,8 @@ pub fn check(bytes: &[u8], trust: &Trust, at: &Circumstances<'_>) -> Result<Beli
         root: Hex(checkpoint.root().0),
         size: checkpoint.size(),
     };
-    if let Some(seen) = at.seen {
-        seen.admits(&head, trust)?;
-    }
-
-    // slot
-    if !fleet.slots.contains(at.slot) {
-        return Err(Refusal::Slot { fleet: fleet.id.clone() });
-    }
-    Ok(Believed { manifest, head, audited_ms: statement.timestamp_ms, witnesses })
+    let (audit_signature, auditor) = (*audit_signature, signer.public_key.0);
+    Ok(Published { manifest, head, statement, audit_signature, auditor, signed, witnesses })
 }
 
 fn logged(
@@ -165,17 +235,8 @@ fn logged(
     }
     let signed =
         SignedCheckpoint::verify(proof.note().clone(), trust.log()).map_err(Refusal::Log)?;
-    let file = trust.file();
-    let oldest_ms = now_ms.saturating_sub(file.cosignature_max_age_ms).max(file.built_ms);
-    let latest_ms = now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
-    // Each cosignature that counts is fresh: one fresh witness beside a quorum of old ones would be
-    // one witness.
-    let fresh = |timestamp: u64| {
-        let ms = timestamp.saturating_mul(1_000);
-        // A cosignature has whole seconds; the second in which the app was built counts.
-        ms.saturating_add(999) >= oldest_ms && ms <= latest_ms
-    };
-    let vouched = trust.policy().check(&signed, fresh).map_err(Refusal::Witnesses)?;
+    let vouched =
+        trust.policy().check(&signed, trust.is_fresh_at(now_ms)).map_err(Refusal::Witnesses)?;
     Ok((signed, vouched))
 }
 

@@ -1,11 +1,12 @@
 //! What an app pins (spec §22.1).
 
-use crate::{countersign::countersign_message, response::is_strict};
+use crate::{countersign::countersign_message, response::is_strict, rule::CLOCK_LEAD_MAX_MS};
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use strongroom_manifest::{Custodians, Hex};
 use strongroom_tlog::{LogKey, Policy, policy::PolicyError, strong_key};
+use strongroom_wire::digest::sha256;
 
 /// The largest trust file that is read, in bytes.
 pub const TRUST_LEN_MAX: usize = 128 * 1_024;
@@ -118,6 +119,28 @@ impl Trust {
     ) -> bool {
         let message = countersign_message(self.origin(), leaf, auditor_signature);
         is_strict(&self.operator, &message, countersignature)
+    }
+
+    /// SHA-256 of the pins in their one order, without white space: what a kept head names (spec §23.5).
+    pub fn digest(&self) -> [u8; 32] {
+        // The types hold only numbers, strings, lists and structures, which always serialise.
+        sha256(&serde_json::to_vec(&self.file).unwrap_or_default())
+    }
+
+    /// Which cosignatures count at a time: as fresh as the pins ask, none before the app was built, and
+    /// none later than now, but for clocks that differ. Of a cosignature's seconds since 1970.
+    ///
+    /// Each cosignature that counts is fresh: one fresh witness beside a quorum of old ones would be one
+    /// witness.
+    pub fn is_fresh_at(&self, now_ms: u64) -> impl Fn(u64) -> bool {
+        let oldest_ms =
+            now_ms.saturating_sub(self.file.cosignature_max_age_ms).max(self.file.built_ms);
+        let latest_ms = now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
+        move |timestamp| {
+            let ms = timestamp.saturating_mul(1_000);
+            // A cosignature has whole seconds; the second in which the app was built counts.
+            ms.saturating_add(999) >= oldest_ms && ms <= latest_ms
+        }
     }
 
     /// The pins as they stand in the file.

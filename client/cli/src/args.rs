@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Snapshots(Place),
     /// Check the repository
     Check(CheckArgs),
+    /// Check the whole published history of a fleet's keys
+    Verify(VerifyArgs),
     /// A whole fleet on this machine, to try things
     #[command(subcommand)]
     Dev(DevCommand),
@@ -203,4 +205,61 @@ pub(crate) struct CheckArgs {
     /// Read all data back and compare it
     #[arg(long)]
     pub(crate) read_data: bool,
+}
+
+/// With nothing but a trust file and a log: all epochs from the first to the latest.
+///
+/// Exit codes: 0 verified, 1 contradiction (with an evidence file), 3 could not check.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(subcommand)]
+    pub(crate) what: Option<VerifyCommand>,
+    /// The pins: whose signatures count [default: the profile's `trust`]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// Where the log is [default: the profile's `log`, or what the trust file's policy says]
+    #[arg(long, value_name = "URL|DIR")]
+    pub(crate) log: Option<String>,
+    /// Go on from the head kept in this file, and keep the new one there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Judge one validation bundle without a network; not its history
+    #[arg(long, value_name = "BUNDLE", conflicts_with_all = ["log", "watch", "binary"])]
+    pub(crate) offline: Option<PathBuf>,
+    /// Compare a `strongroom-vault` with the published measurement
+    #[arg(long, value_name = "FILE")]
+    pub(crate) binary: Option<PathBuf>,
+    /// Where to write evidence of a contradiction [default: a new file in this folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence_out: Option<PathBuf>,
+    /// Go on and on, and tell what changes
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Seconds between two rounds of --watch
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "watch",
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) every: u64,
+    /// End --watch after so many rounds
+    #[arg(long, value_name = "N", requires = "watch",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rounds: Option<u64>,
+    /// End --watch after one round
+    #[arg(long, requires = "watch", conflicts_with = "rounds")]
+    pub(crate) once: bool,
+    /// Ask this witness itself, too; may be repeated [default: those of the trust file's policy]
+    #[arg(long, value_name = "URL|DIR", requires = "watch")]
+    pub(crate) witness: Vec<String>,
+}
+
+/// What else can be verified.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VerifyCommand {
+    /// Judge an evidence file, without a network: 0 it is genuine, 1 it proves nothing
+    Evidence {
+        /// The file
+        file: PathBuf,
+        /// The pins: whose signatures count [default: the profile's `trust`]
+        #[arg(long, value_name = "FILE")]
+        trust: Option<PathBuf>,
+    },
 }

@@ -6,6 +6,7 @@ pub(crate) mod enroll;
 pub(crate) mod key;
 pub(crate) mod recover;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 use crate::{Context, connect::Connection, failure};
 use serde_json::{Value, json};

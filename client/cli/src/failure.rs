@@ -23,6 +23,8 @@ pub(crate) mod exit {
 
 const LAST_WARNING: &str = "at 0 the backup key is destroyed and nobody can restore it";
 
+const SAID: &str = "said";
+
 /// What something cost, in words and for programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CostLine {
@@ -69,6 +71,15 @@ impl Failure {
             "unknown",
             "unknown if a password was sent; `strongroom status` shows the signed count",
         )
+    }
+
+    /// A command whose result was no success has said so itself; only its exit code is left.
+    pub(crate) fn said(exit_code: u8) -> Self {
+        Self::new(exit_code, SAID, "")
+    }
+
+    pub(crate) fn was_said(&self) -> bool {
+        self.code == SAID
     }
 
     /// The user said no.

@@ -46,7 +46,9 @@ pub fn main() -> ExitCode {
     match run(cli, voice) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            voice.fail(&failure);
+            if !failure.was_said() {
+                voice.fail(&failure);
+            }
             ExitCode::from(failure.exit_code)
         }
     }
@@ -85,6 +87,7 @@ fn run(cli: Cli, voice: Voice) -> Result<(), Failure> {
         Command::Password(PasswordCommand::Change(args)) => {
             online(&cx, || commands::change::run(&cx, &args))
         }
+        Command::Verify(args) => commands::verify::run(&cx, &args),
         Command::Dev(_) | Command::Completions { .. } => Ok(()),
     }
 }

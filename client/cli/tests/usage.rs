@@ -23,6 +23,7 @@ fn help_names_every_command_and_exit_code() {
         "restore",
         "snapshots",
         "check",
+        "verify",
         "dev",
         "completions",
     ] {
@@ -47,6 +48,8 @@ fn every_command_has_help_and_takes_json() {
         &["restore"],
         &["snapshots"],
         &["check"],
+        &["verify"],
+        &["verify", "evidence"],
         &["dev", "up"],
     ] {
         let help = run(&[command, &["--help"]].concat()).succeeds().out;

@@ -18,6 +18,7 @@ mod records;
 mod seeds;
 mod short;
 mod vault;
+mod verifier;
 
 pub use pieces::{join, split};
 pub use short::{Found, Shape, short_run};
@@ -54,6 +55,7 @@ pub static TARGETS: &[Target] = &[
     target("account", "account names and passwords", decoders::account, seeds::texts),
     target("bundle", "a validation bundle and its parts", logs::bundle, seeds::vectors),
     target("tlog", "notes, proofs, tiles, policies", logs::tlog, seeds::vectors),
+    target("verifier", "kept heads and evidence", verifier::verifier, verifier::seeds),
     target("trace", "a simulator's trace", decoders::trace, seeds::traces),
     pieces("state", "a snapshot and its salts", records::state, seeds::states),
     pieces("record", "one fleet's state, entry after entry", records::record, seeds::histories),

@@ -83,6 +83,11 @@ impl<S: TileSource> VerifiedTiles<S> {
         if got == head.root { Ok(tiles) } else { Err(TileError::Root { got, expected: head }) }
     }
 
+    /// Where the files come from.
+    pub const fn source(&self) -> &S {
+        &self.source
+    }
+
     /// The tree that is read.
     pub const fn head(&self) -> TreeHead {
         self.head
@@ -93,6 +98,15 @@ impl<S: TileSource> VerifiedTiles<S> {
     /// # Errors
     /// [`TileError`].
     pub fn bundle(&self, index: u64) -> Result<Vec<Vec<u8>>, TileError<S::Error>> {
+        let hashed = self.hashed_bundle(index)?;
+        Ok(hashed.into_iter().map(|(entry, _)| entry).collect())
+    }
+
+    /// The same with the tree's hash of each entry, for whoever would compute it again.
+    ///
+    /// # Errors
+    /// [`TileError`].
+    pub fn hashed_bundle(&self, index: u64) -> Result<Vec<(Vec<u8>, Hash)>, TileError<S::Error>> {
         let first = index.checked_mul(u64::from(WIDTH)).filter(|first| *first < self.head.size);
         let first = first.ok_or(TileError::Beyond { size: self.head.size })?;
         let width = (self.head.size - first).min(u64::from(WIDTH)) as u16;
@@ -100,7 +114,8 @@ impl<S: TileSource> VerifiedTiles<S> {
             .map_err(|_| TileError::Beyond { size: self.head.size })?;
         let (path, bytes) = read_tile(&self.source, tile)?;
         let entries = decode(&path, &bytes, tile)?;
-        let got = root_of(entries.iter().map(|entry| leaf_hash(entry)));
+        let hashes: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+        let got = root_of(hashes.iter().copied());
         // A full bundle is one node of the level above, so its tile of leaf hashes is not needed.
         let expected = if tile.is_full() {
             self.node(8, index)?
@@ -110,7 +125,7 @@ impl<S: TileSource> VerifiedTiles<S> {
         if got != expected {
             return Err(TileError::Inconsistent { path, got, expected });
         }
-        Ok(entries.into_iter().map(<[u8]>::to_vec).collect())
+        Ok(entries.into_iter().map(<[u8]>::to_vec).zip(hashes).collect())
     }
 
     /// One entry, authentic.

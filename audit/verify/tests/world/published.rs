@@ -1,5 +1,7 @@
 //! A history as its log publishes it: tiles, head, and the signatures beside them.
 
+#![allow(dead_code, reason = "each test file uses its part of what is published")]
+
 use super::world::{AUDITOR, OPERATOR, ORIGIN, World, bytes_of, key, manifest, signed, trust};
 use ed25519_dalek::Signer as _;
 use std::collections::BTreeMap;
