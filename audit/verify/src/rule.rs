@@ -7,7 +7,10 @@ use crate::{
     trust::Trust,
 };
 use strongroom_manifest::{Floors, Hex, Manifest, Succession, Verified, parse};
-use strongroom_tlog::{LogProof, SignedCheckpoint, leaf_hash, merkle, policy::Vouched};
+use strongroom_tlog::{
+    LogProof, SignedCheckpoint, leaf_hash, merkle,
+    policy::{QuorumError, Vouched},
+};
 use strongroom_wire::digest::sha256;
 
 /// How far another clock may run ahead of this device's.
@@ -165,18 +168,32 @@ fn logged(
     }
     let signed =
         SignedCheckpoint::verify(proof.note().clone(), trust.log()).map_err(Refusal::Log)?;
-    let file = trust.file();
-    let oldest_ms = now_ms.saturating_sub(file.cosignature_max_age_ms).max(file.built_ms);
-    let latest_ms = now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
-    // Each cosignature that counts is fresh: one fresh witness beside a quorum of old ones would be
-    // one witness.
-    let fresh = |timestamp: u64| {
-        let ms = timestamp.saturating_mul(1_000);
-        // A cosignature has whole seconds; the second in which the app was built counts.
-        ms.saturating_add(999) >= oldest_ms && ms <= latest_ms
-    };
-    let vouched = trust.policy().check(&signed, fresh).map_err(Refusal::Witnesses)?;
+    let vouched = trust.vouched(&signed, now_ms).map_err(Refusal::Witnesses)?;
     Ok((signed, vouched))
+}
+
+impl Trust {
+    /// Who vouches for a checkpoint now, if they are a quorum: each cosignature that counts is fresh, none
+    /// is from before the app was built, and none from the future (spec §22.3, `witnesses`).
+    ///
+    /// # Errors
+    /// [`QuorumError`].
+    pub fn vouched(
+        &self,
+        signed: &SignedCheckpoint,
+        now_ms: u64,
+    ) -> Result<Vec<Vouched>, QuorumError> {
+        let file = self.file();
+        let oldest_ms = now_ms.saturating_sub(file.cosignature_max_age_ms).max(file.built_ms);
+        let latest_ms = now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
+        // One fresh witness beside a quorum of old ones would be one witness.
+        let fresh = |timestamp: u64| {
+            let ms = timestamp.saturating_mul(1_000);
+            // A cosignature has whole seconds; the second in which the app was built counts.
+            ms.saturating_add(999) >= oldest_ms && ms <= latest_ms
+        };
+        self.policy().check(signed, fresh)
+    }
 }
 
 impl From<BundleError> for Refusal {

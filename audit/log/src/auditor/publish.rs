@@ -1,6 +1,7 @@
 //! From a submission to a signature that may leave, and never two for one epoch.
 
-use super::{Auditor, CONFIRMED_S_MAX, SubmitError, near};
+use super::{Auditor, SubmitError};
+use crate::cosigned::{CONFIRMED_S_MAX, near};
 use serde::{Deserialize, Serialize};
 use strongroom_manifest::{CHAIN_LEN_MAX, ManifestSignatures, parse};
 use strongroom_tlog::{
