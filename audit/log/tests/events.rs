@@ -244,10 +244,13 @@ fn a_second_record_or_start_and_an_older_epoch_are_refused() {
 #[test]
 fn a_position_behind_an_earlier_one_is_kept_and_told() {
     let (_scene, auditor, mut events, _own) = begun();
-    for event in [position(1, 3, 2, 40), position(1, 3, 2, 39), position(1, 4, 2, 1), position(1, 3, 2, 41)] {
+    for event in
+        [position(1, 3, 2, 40), position(1, 3, 2, 39), position(1, 4, 2, 1), position(1, 3, 2, 41)]
+    {
         submit(&mut events, &auditor, &event).expect("takes");
     }
-    let noted: Vec<Noted> = events.events().expect("reads").iter().map(|(_, noted)| *noted).collect();
+    let noted: Vec<Noted> =
+        events.events().expect("reads").iter().map(|(_, noted)| *noted).collect();
     assert_eq!(noted, [Noted::Plain, Noted::Behind, Noted::Plain, Noted::Plain]);
 }
 

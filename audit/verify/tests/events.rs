@@ -94,7 +94,12 @@ fn each_field_out_of_its_range_is_refused() {
         (text(&deployment), "1790000000000", "9007199254740992", "time_ms"),
         (text(&deployment), "\"one\"", "\"\"", "fleet"),
         (text(&deployment), "\"one\"", "\"o\\u0000e\"", "fleet"),
-        (text(&deployment), "\"measurement\":\"\"", &format!("\"measurement\":\"{}\"", &long[..65]), "measurement"),
+        (
+            text(&deployment),
+            "\"measurement\":\"\"",
+            &format!("\"measurement\":\"{}\"", &long[..65]),
+            "measurement",
+        ),
         (text(&position), "\"position\":\"00\"", "\"position\":\"\"", "position"),
         (text(&restart), "power was lost at four sites", "", "reason"),
         (text(&restart), "power was lost at four sites", &long, "reason"),

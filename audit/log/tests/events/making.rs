@@ -112,8 +112,7 @@ pub(crate) fn restart(epoch: u64, era: u64) -> Event {
 /// A start from the positions of some nodes, whose disks know an era; era 0 has empty disks.
 pub(crate) fn restart_of(epoch: u64, era: u64, nodes: &[u8], by: &[u8], known: u64) -> Event {
     let at = |node: &u8| signed_position(*node, known, known, 100 + *node);
-    let start =
-        Start { fleet: "one".to_owned(), era, positions: nodes.iter().map(at).collect() };
+    let start = Start { fleet: "one".to_owned(), era, positions: nodes.iter().map(at).collect() };
     let statement = start.statement();
     let signatures = by.iter().map(|seed| CustodianSignature {
         custodian: Fixed(key(*seed).verifying_key().to_bytes()),
