@@ -1,5 +1,7 @@
 //! Events, their signers, and an event log with four witnesses of its own.
 
+#![allow(dead_code, reason = "each test file uses its part of this")]
+
 use crate::stage::{
     NOW_S, TestAuditor,
     world::{self, NOW_MS, OPERATOR, ORIGIN, key, log, policy, witness},
