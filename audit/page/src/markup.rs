@@ -141,7 +141,7 @@ fn one_fleet(html: &mut String, fleet: &Fleet) {
     for node in &fleet.nodes {
         let _ = write!(
             html,
-            "<tr><th scope=\"row\">{}</th><td data-label=\"Site\">{}</td><td data-label=\"Identity key\">{}</td></tr>",
+            "<tr><th scope=\"row\" data-label=\"Node\">{}</th><td data-label=\"Site\">{}</td><td data-label=\"Identity key\">{}</td></tr>",
             node.id,
             escape(&node.site),
             code(&digits(&node.identity_key))
@@ -176,7 +176,7 @@ pub(crate) fn checkpoint(facts: &Facts, now_ms: Option<u64>) -> String {
         let ms = timestamp.saturating_mul(1_000);
         let _ = write!(
             html,
-            "<tr><th scope=\"row\">{}</th><td data-label=\"Key name\">{}</td><td data-label=\"Cosigned\">{}{}</td></tr>",
+            "<tr><th scope=\"row\" data-label=\"Witness\">{}</th><td data-label=\"Key name\">{}</td><td data-label=\"Cosigned\">{}{}</td></tr>",
             escape(name),
             code(key_name),
             moment(ms),
@@ -224,7 +224,7 @@ fn unchanged(html: &mut String, run: &[CheckedEpoch]) {
     for epoch in run.iter().rev() {
         let _ = write!(
             html,
-            "<tr><th scope=\"row\">{}</th><td data-label=\"Audited\">{}</td><td data-label=\"SHA-256\">{}</td></tr>",
+            "<tr><th scope=\"row\" data-label=\"Epoch\">{}</th><td data-label=\"Audited\">{}</td><td data-label=\"SHA-256\">{}</td></tr>",
             epoch.epoch,
             moment(epoch.audited_ms),
             code(&hex::encode(epoch.digest))
@@ -347,7 +347,7 @@ mod tests {
         let titles: Vec<&str> =
             html.split("<h3>").skip(1).filter_map(|part| part.split('<').next()).collect();
         assert_eq!(titles, ["Epoch 5", "Epoch 4", "Epochs 2 to 3", "Epoch 1"]);
-        assert_eq!(html.matches("scope=\"row\">2<").count(), 1);
+        assert_eq!(html.matches("data-label=\"Epoch\">2<").count(), 1);
     }
 
     #[test]
