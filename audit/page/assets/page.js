@@ -87,7 +87,7 @@ async function run(trust, whose) {
 }
 
 try {
-  await init();
+  await init({ module_or_path: new URL("verify_bg.wasm", import.meta.url) });
   document.getElementById("own").hidden = false;
   picker.addEventListener("change", async () => {
     const file = picker.files[0];

@@ -75,11 +75,11 @@ fn a_text_that_was_changed_on_the_page_is_found_and_replaced() {
     let Some((browser, site)) = scene() else { return };
     let path = site.path().join("index.html");
     let html = std::fs::read_to_string(&path).expect("a page");
-    std::fs::write(&path, html.replace("elsewhere", "nowhere")).expect("writes");
+    std::fs::write(&path, html.replace(">elsewhere<", ">nowhere<")).expect("writes");
     let page = browser.visit(&site.path(), "/");
     let (outcome, text) = chromium::verdict(&page);
     assert_eq!(outcome, "altered", "{text}");
-    assert!(page.contains("elsewhere") && !page.contains("nowhere"));
+    assert!(page.contains(">elsewhere<") && !page.contains(">nowhere<"));
 }
 
 #[test]
