@@ -60,7 +60,7 @@ fn glue(root: &Path, target: &Path) -> Result<PathBuf, String> {
     let mut cargo = Command::new(process::cargo());
     let package = ["build", "--locked", "--package", "strongroom-page-glue"];
     cargo.current_dir(root.join(CRATE)).env("CARGO_TARGET_DIR", target.join("page-build"));
-    ended("the glue's writer", &mut cargo.args(package))?;
+    ended("the glue's writer", cargo.args(package))?;
     Ok(target.join("page-build/debug/strongroom-page-glue"))
 }
 

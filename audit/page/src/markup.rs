@@ -51,7 +51,7 @@ pub(crate) fn verdict(report: &Report, trust: &str, now_ms: u64) -> String {
             };
             (
                 format!("Verified in this browser: {all}"),
-                "What follows is what the log says, and nothing else.",
+                "Fleets, witnesses and changes below are what the log says.",
             )
         }
         (Outcome::Contradiction, _) => (
@@ -62,11 +62,12 @@ pub(crate) fn verdict(report: &Report, trust: &str, now_ms: u64) -> String {
         (Outcome::Refused, _) => (
             "Not verified: what was served is not what the trust file asks for".to_owned(),
             "Somebody between log and browser may have spoilt it, or the trust file is for another log. \
-             Run the commands below on your own machine.",
+             What stands below was not checked: run the commands at the end on your own machine.",
         ),
         (Outcome::Unchecked, _) => (
             "Not verified: something could not be had".to_owned(),
-            "This says nothing for or against the log. Try again, or run the commands below.",
+            "This says nothing for or against the log, and what stands below was not checked. Try again, or \
+             run the commands at the end.",
         ),
     };
     let mut html = format!("<h2>{}</h2><p>{}</p><ol class=\"stages\">", escape(&headline), meaning);
