@@ -8,7 +8,7 @@ pub(crate) mod world;
 use ed25519_dalek::Signer as _;
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 use strongroom_log::{Auditor, AuditorSetup, Countersigned, Folder, Log, Submission, Witness};
@@ -62,8 +62,10 @@ pub(crate) fn bytes_of(pins: &TrustFile) -> Vec<u8> {
 
 pub(crate) fn manifest(epoch: u64) -> Manifest {
     let mut manifest = world::manifest(epoch, &[1, 2, 3]);
-    manifest.not_before_ms = now_ms() - 400 * DAY_MS + epoch;
-    manifest.not_after_ms = now_ms() + 90 * DAY_MS;
+    // Of one moment, whenever each is made: a later epoch is not valid from earlier.
+    static BEGUN_MS: LazyLock<u64> = LazyLock::new(now_ms);
+    manifest.not_before_ms = *BEGUN_MS - 400 * DAY_MS + epoch;
+    manifest.not_after_ms = *BEGUN_MS + 90 * DAY_MS;
     manifest
 }
 
