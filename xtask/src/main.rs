@@ -15,6 +15,7 @@ mod dudect;
 mod fuzz;
 mod listed;
 mod mutants;
+mod page;
 mod process;
 mod setup;
 mod stages;
@@ -62,6 +63,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Chaos(arguments) => chaos::run(&root, &arguments),
         Command::Dudect(arguments) => dudect::run(&root, &arguments),
         Command::Mutants(options) => mutants::run(&root, &options),
+        Command::Page => page::run(&root),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Coverage(options) => coverage::run(&root, &options),
     }

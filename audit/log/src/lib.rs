@@ -10,14 +10,18 @@
 #![forbid(unsafe_code)]
 
 mod auditor;
+mod cosigned;
+mod events;
 mod folder;
 mod log;
 mod witness;
 
 pub use auditor::{
-    Answer, Auditor, AuditorSetup, CONFIRMED_S_MAX, COUNTERSIGN_LEN_MAX, Countersigned,
-    PUBLISH_LEN_MAX, Released, Submission, SubmitError,
+    Answer, Auditor, AuditorSetup, COUNTERSIGN_LEN_MAX, Countersigned, PUBLISH_LEN_MAX, Released,
+    Submission, SubmitError,
 };
+pub use cosigned::CONFIRMED_S_MAX;
+pub use events::{EventLog, EventLogSetup, EventSubmitError, ManifestSource};
 pub use folder::{Folder, FolderError};
 pub use log::{Log, LogError};
 pub use witness::{Witness, WitnessError};

@@ -1,7 +1,7 @@
 //! Whether a manifest is the one that everybody sees (spec §21, §22).
 //!
 //! * **What it is.** The auditor's statement, the log's leaf, the counter-signature, the validation
-//!   bundle, and the rule by which a device believes one.
+//!   bundle, the rule by which a device believes one, and events between manifests.
 //! * **What it may assume.** What the caller pins, and the caller's clock. Nothing of the bytes.
 //! * **What it must never do.** Open a socket or a file; believe a key that came with what it signs;
 //!   call a thing verified that it did not check.
@@ -10,6 +10,7 @@
 
 mod bundle;
 mod countersign;
+mod event;
 mod evidence;
 mod head;
 mod history;
@@ -24,6 +25,11 @@ mod trust;
 pub use bundle::{BUNDLE_LEN_MAX, Bundle, BundleError};
 pub use countersign::{countersign_message, is_countersigned};
 pub use evidence::{Accused, EVIDENCE_LEN_MAX, Evidence, NoProof, Proven};
+pub use event::{
+    Deployment, DeploymentKind, EVENT_LEN_MAX, EVENT_SIGNATURES_MAX, Event, EventError, EventFault,
+    EventOrder, EventSignature, Noted, OrderFault, PositionEvent, PositionKind, Restart,
+    RestartKind, check_event, events_origin,
+};
 pub use head::Head;
 pub use history::{
     CheckedEpoch, Counted, Fault, History, HistoryError, SIGNATURES_LEN, check_history,

@@ -8,7 +8,10 @@ use crate::{
     trust::Trust,
 };
 use strongroom_manifest::{Floors, Hex, Manifest, Succession, Verified, parse};
-use strongroom_tlog::{LogProof, SignedCheckpoint, leaf_hash, merkle, policy::Vouched};
+use strongroom_tlog::{
+    LogProof, SignedCheckpoint, leaf_hash, merkle,
+    policy::{QuorumError, Vouched},
+};
 use strongroom_wire::digest::sha256;
 
 /// How far another clock may run ahead of this device's.
@@ -235,9 +238,23 @@ fn logged(
     }
     let signed =
         SignedCheckpoint::verify(proof.note().clone(), trust.log()).map_err(Refusal::Log)?;
-    let vouched =
-        trust.policy().check(&signed, trust.is_fresh_at(now_ms)).map_err(Refusal::Witnesses)?;
+    let vouched = trust.vouched(&signed, now_ms).map_err(Refusal::Witnesses)?;
     Ok((signed, vouched))
+}
+
+impl Trust {
+    /// Who vouches for a checkpoint now, if they are a quorum: each cosignature that counts is fresh, none
+    /// is from before the app was built, and none from the future (spec §22.3, `witnesses`).
+    ///
+    /// # Errors
+    /// [`QuorumError`].
+    pub fn vouched(
+        &self,
+        signed: &SignedCheckpoint,
+        now_ms: u64,
+    ) -> Result<Vec<Vouched>, QuorumError> {
+        self.policy().check(signed, self.is_fresh_at(now_ms))
+    }
 }
 
 impl From<BundleError> for Refusal {

@@ -54,6 +54,7 @@ pub static TARGETS: &[Target] = &[
     target("sealed", "sealed frames, tickets and answers", decoders::sealed, seeds::vectors),
     target("account", "account names and passwords", decoders::account, seeds::texts),
     target("bundle", "a validation bundle and its parts", logs::bundle, seeds::vectors),
+    target("event", "an event of the event log", logs::event, seeds::events),
     target("tlog", "notes, proofs, tiles, policies", logs::tlog, seeds::vectors),
     target("verifier", "kept heads and evidence", verifier::verifier, verifier::seeds),
     target("trace", "a simulator's trace", decoders::trace, seeds::traces),

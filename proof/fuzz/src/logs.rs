@@ -6,7 +6,9 @@ use strongroom_tlog::{
     tiles::{Tile, decode_bundle, encode_bundle},
     witness::{AddCheckpoint, Answer},
 };
-use strongroom_verify::{Bundle, Circumstances, Leaf, Statement, Trust, check};
+use strongroom_verify::{
+    Bundle, Circumstances, Event, EventOrder, Leaf, Statement, Trust, check, events_origin,
+};
 
 const ORIGIN: &str = "auditor.example/org.example.encrypted_backups.fleet_keys.v1";
 
@@ -39,6 +41,20 @@ pub(crate) fn bundle(bytes: &[u8]) -> bool {
         accepted = true;
     }
     accepted
+}
+
+/// An event, and its leaf.
+pub(crate) fn event(bytes: &[u8]) -> bool {
+    let origin = events_origin(ORIGIN);
+    let Ok(event) = Event::parse(bytes) else {
+        // A leaf whose JSON does not read is none either.
+        return Event::from_leaf(&origin, bytes).is_ok_and(|event| event.to_leaf(&origin) == bytes);
+    };
+    assert_eq!(event.to_json(), bytes, "two encodings of one event");
+    assert_eq!(Event::from_leaf(&origin, &event.to_leaf(&origin)).as_ref(), Ok(&event));
+    // Nobody's keys are in the noise, and whatever it carries must not stop a reader.
+    let _ = EventOrder::default().take(&event);
+    true
 }
 
 /// Everything that C2SP writes down.

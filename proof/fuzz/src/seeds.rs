@@ -110,6 +110,35 @@ pub(crate) fn histories() -> Vec<Vec<u8>> {
     vec![join(&one), join(&two)]
 }
 
+/// Events of every kind, one with something inside that reads.
+pub(crate) fn events() -> Vec<Vec<u8>> {
+    let record = format!(
+        r#"{{"ceremony_sha256":"{0}","epoch":1,"evidence_sha256":"{0}","fleet":"one","kind":"deployment","manifest_sha256":"{0}","measurement":"","signatures":[{{"key":"{0}","signature":"{0}{0}"}}],"time_ms":1}}"#,
+        "07".repeat(32)
+    );
+    let carried = |kind: &str, field: &str, bytes: &[u8]| {
+        let inside = hex::encode(bytes);
+        match kind {
+            "position" => format!(
+                r#"{{"epoch":1,"fleet":"one","kind":"position","node":1,"{field}":"{inside}","signatures":[],"time_ms":1}}"#
+            ),
+            _ => format!(
+                r#"{{"epoch":1,"fleet":"one","kind":"restart","reason":"x","signatures":[],"{field}":"{inside}","time_ms":1}}"#
+            ),
+        }
+    };
+    let mut all = vec![record];
+    for bytes in vectors() {
+        if strongroom_wire::start::SignedPosition::from_bytes(&bytes).is_ok() {
+            all.push(carried("position", "position", &bytes));
+        }
+        if strongroom_wire::start::SignedStart::from_bytes(&bytes).is_ok() {
+            all.push(carried("restart", "start", &bytes));
+        }
+    }
+    all.into_iter().map(String::into_bytes).collect()
+}
+
 /// Outcomes of every kind, one or two in an input.
 pub(crate) fn outcomes() -> Vec<Vec<u8>> {
     use strongroom_wire::{codec, response::Outcome};

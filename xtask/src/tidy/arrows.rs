@@ -24,7 +24,16 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
 
 /// Inside these rooms a crate may import only what stands further left.
 const ORDER: [&[&str]; 2] = [
-    &["audit/tlog", "audit/manifest", "audit/verify", "audit/log", "audit/publish", "audit/serve"],
+    &[
+        "audit/tlog",
+        "audit/manifest",
+        "audit/verify",
+        "audit/log",
+        "audit/publish",
+        "audit/serve",
+        "audit/page",
+        "audit/deployment",
+    ],
     &["client/protocol", "client/sdk", "client/bindings", "client/cli"],
 ];
 

@@ -9,25 +9,16 @@ pub use error::SubmitError;
 pub use publish::{Countersigned, Released, Submission};
 
 use crate::{
+    cosigned::{self, near},
     folder::Folder,
     log::{Log, LogError},
 };
 use std::sync::Arc;
 use strongroom_manifest::{Custodians, Floors, SignedManifest, Succession};
 use strongroom_tlog::{
-    LogSigner, NoteSignature, NoteSigner, Policy, SignedCheckpoint, verify_cosignature,
-    witness::AddCheckpoint,
+    LogSigner, NoteSignature, NoteSigner, Policy, SignedCheckpoint, witness::AddCheckpoint,
 };
 use strongroom_verify::Leaf;
-
-/// How long a confirmation by witnesses lasts.
-pub const CONFIRMED_S_MAX: u64 = 600;
-/// How far a cosignature's time may be from the auditor's clock, as a client's rule has it.
-const COSIGNED_S_MAX: u64 = 300;
-
-fn near(now_s: u64) -> impl Fn(u64) -> bool {
-    move |timestamp| timestamp.abs_diff(now_s) <= COSIGNED_S_MAX
-}
 
 /// What an auditor is set up with.
 pub struct AuditorSetup<S, A> {
@@ -152,23 +143,8 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         published: Option<SignedCheckpoint>,
         lines: &[NoteSignature],
     ) -> Result<SignedCheckpoint, SubmitError> {
-        let mut cosigned = self.log.signed().clone();
-        let kept = published.filter(|old| old.checkpoint() == cosigned.checkpoint());
-        let kept = kept.iter().flat_map(|old| old.note().signatures());
-        for witness in self.setup.policy.witnesses() {
-            let of = |line: &&NoteSignature| line.names(witness.key());
-            let own = kept.clone().chain(lines).filter(of);
-            let verified = own.filter_map(|line| {
-                let at = verify_cosignature(cosigned.checkpoint(), line, witness.key()).ok()?;
-                Some((at, line))
-            });
-            let newest = verified.max_by_key(|(at, _)| *at).map(|(_, line)| line.clone());
-            if let Some(line) = newest {
-                // It verified a moment ago; a note that is full takes no more.
-                cosigned.add_cosignature(line, witness.key()).map_err(SubmitError::Cosignature)?;
-            }
-        }
-        Ok(cosigned)
+        cosigned::newest(&self.setup.policy, self.log.signed(), published.as_ref(), lines)
+            .map_err(SubmitError::Cosignature)
     }
 
     /// The log.
@@ -219,6 +195,17 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     fn chain(&self, epoch: u64) -> Vec<SignedManifest> {
         let before = self.changes.iter().filter(|(changed, _)| *changed < epoch);
         before.map(|(_, signed)| signed.clone()).collect()
+    }
+
+    /// The manifest of an epoch whose signature was released: what events may be of.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub fn released_manifest(&self, epoch: u64) -> Result<Option<Vec<u8>>, SubmitError> {
+        if self.response(epoch)?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(self.leaf_at(epoch.saturating_sub(1))?.0.manifest))
     }
 
     fn leaf_at(&self, index: u64) -> Result<(Leaf, Vec<u8>), SubmitError> {

@@ -1,7 +1,7 @@
 //! From a submission to a signature that may leave, and never two for one epoch.
 
-use super::{Auditor, SubmitError, near};
-use crate::log::LogError;
+use super::{Auditor, SubmitError};
+use crate::{cosigned::near, log::LogError};
 use serde::{Deserialize, Serialize};
 use strongroom_manifest::{CHAIN_LEN_MAX, ManifestSignatures, parse};
 use strongroom_tlog::{

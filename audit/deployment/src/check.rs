@@ -1,0 +1,242 @@
+//! The check of a directory (spec §24.2).
+
+use crate::{
+    BUNDLE, CEREMONY, CHECKPOINT, EVENTS, EVIDENCE, PAPER_LEN_MAX, RECORD, TRUST,
+    directory::Below,
+    events::{CheckedEvent, Manifests, check_events},
+};
+use strongroom_manifest::{Floors, Hex, Manifest};
+use strongroom_page::{Facts, Outcome, Stage};
+use strongroom_tlog::{
+    TreeHead, caps,
+    policy::Vouched,
+    tiles::{TileSource, VerifiedTiles},
+};
+use strongroom_verify::{
+    BUNDLE_LEN_MAX, Circumstances, Deployment, EVENT_LEN_MAX, Event, Head, Noted, TRUST_LEN_MAX,
+    Trust,
+};
+use strongroom_wire::digest::sha256;
+
+/// The step that does not hold, what follows, and why.
+pub(crate) type Stopped = (&'static str, Outcome, String);
+
+/// What the reader knows of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    /// The reader's clock, or the day that it asks about; milliseconds since the Unix epoch.
+    pub now_ms: u64,
+    /// What the reader's clients accept.
+    pub floors: &'a Floors,
+}
+
+/// A deployment, every part of it checked.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    /// The manifest log.
+    pub facts: Facts,
+    /// The record: who deployed what, when.
+    pub record: Deployment,
+    /// Every event of the namespace.
+    pub events: Vec<CheckedEvent>,
+    /// Who cosigned the event log.
+    pub witnesses: Vec<Vouched>,
+}
+
+/// A check's steps, up to the first that does not hold, and what follows from them.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    stages: Vec<Stage>,
+    ended: Result<Box<Proven>, Outcome>,
+}
+
+impl Checked {
+    /// How it ended.
+    pub fn outcome(&self) -> Outcome {
+        match &self.ended {
+            Ok(_) => Outcome::Verified,
+            Err(outcome) => *outcome,
+        }
+    }
+
+    /// Its steps, in their order.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
+    /// The deployment; none unless all of it holds.
+    pub fn proven(&self) -> Option<&Proven> {
+        self.ended.as_deref().ok()
+    }
+}
+
+/// Checks a deployment directory with the reader's own pins, without a network.
+pub fn check_deployment<S: TileSource>(source: &S, trust: &Trust, at: &At<'_>) -> Checked {
+    let mut stages = Vec::new();
+    let ended = run(source, trust, at, &mut stages);
+    let ended = ended.map_err(|(name, outcome, text)| {
+        stages.push(Stage { name, holds: false, text });
+        outcome
+    });
+    Checked { stages, ended: ended.map(Box::new) }
+}
+
+fn run<S: TileSource>(
+    source: &S,
+    trust: &Trust,
+    at: &At<'_>,
+    stages: &mut Vec<Stage>,
+) -> Result<Proven, Stopped> {
+    let checkpoint = file(source, "log", CHECKPOINT, caps::NOTE_LEN_MAX)?;
+    let log = strongroom_page::check(trust, &checkpoint, source, at.now_ms);
+    let Some(facts) = log.facts().cloned() else {
+        let (mut own, outcome) = (log.stages().to_vec(), log.outcome());
+        // The last is the one that does not hold.
+        let last = own.pop();
+        stages.extend(own);
+        return Err(
+            last.map_or(("log", outcome, String::new()), |last| (last.name, outcome, last.text))
+        );
+    };
+    stages.extend_from_slice(log.stages());
+    let mut hold = |name, text| stages.push(Stage { name, holds: true, text });
+
+    same_pins(&file(source, "trust", TRUST, TRUST_LEN_MAX)?, trust)?;
+    hold("trust", format!("{TRUST} names the same parties as your pins"));
+
+    let head = facts.checkpoint.head();
+    let (events, witnesses) = events(source, trust, head, at.now_ms)?;
+    hold("events", told(&events));
+
+    let json = file(source, "record", RECORD, EVENT_LEN_MAX)?;
+    let record = record(&json, &events, facts.manifest.epoch)?;
+    hold(
+        "record",
+        format!("the operator deployed fleet {} under epoch {}", record.fleet, record.epoch),
+    );
+
+    for (step, name, expected) in [
+        ("ceremony", CEREMONY, record.ceremony_sha256),
+        ("evidence", EVIDENCE, record.evidence_sha256),
+    ] {
+        let got = Hex(sha256(&file(source, step, name, PAPER_LEN_MAX)?));
+        if got != expected {
+            let text = format!("{name} has SHA-256 {got:?}, the record says {expected:?}");
+            return Err((step, Outcome::Refused, text));
+        }
+        hold(step, format!("{name} has the record's SHA-256 {got:?}"));
+    }
+
+    let bundle = file(source, "bundle", BUNDLE, BUNDLE_LEN_MAX)?;
+    believed(&bundle, trust, at, &record, &facts.manifest, head)?;
+    hold("bundle", format!("a client believes epoch {} for this fleet", record.epoch));
+    Ok(Proven { facts, record, events, witnesses })
+}
+
+fn file<S: TileSource>(
+    source: &S,
+    step: &'static str,
+    path: &str,
+    len_max: usize,
+) -> Result<Vec<u8>, Stopped> {
+    // Not had is not refused, and never a success.
+    source
+        .read(path, len_max)
+        .map_err(|error| (step, Outcome::Unchecked, format!("{path}: {error}")))
+}
+
+/// Whoever copies the directory's trust file must come to trust the same parties.
+fn same_pins(bytes: &[u8], trust: &Trust) -> Result<(), Stopped> {
+    let refused = |text: String| ("trust", Outcome::Refused, text);
+    let theirs = Trust::parse(bytes).map_err(|error| refused(error.to_string()))?;
+    let (got, expected) = (theirs.file(), trust.file());
+    let differing = [
+        ("namespace", got.namespace == expected.namespace),
+        ("log", theirs.log() == trust.log()),
+        ("operator_key", got.operator_key == expected.operator_key),
+        ("custodians", got.custodians == expected.custodians),
+    ];
+    match differing.iter().find(|(_, same)| !same) {
+        Some((what, _)) => Err(refused(format!("{TRUST} has another {what} than your pins"))),
+        None => Ok(()),
+    }
+}
+
+fn events<S: TileSource>(
+    source: &S,
+    trust: &Trust,
+    head: TreeHead,
+    now_ms: u64,
+) -> Result<(Vec<CheckedEvent>, Vec<Vouched>), Stopped> {
+    let tiles = VerifiedTiles::open(source, head);
+    let tiles = tiles.map_err(|error| ("events", Outcome::Unchecked, error.to_string()))?;
+    let mut manifests = Manifests::of(tiles, trust.origin());
+    let below = Below { source, folder: EVENTS };
+    check_events(&below, &mut manifests, trust, now_ms)
+}
+
+fn told(events: &[CheckedEvent]) -> String {
+    let count = |kind: &str| events.iter().filter(|one| one.event.kind() == kind).count();
+    let behind = events.iter().filter(|one| one.noted == Noted::Behind).count();
+    format!(
+        "{} events hold: {} deployments, {} positions ({behind} behind an earlier one), {} restarts",
+        events.len(),
+        count("deployment"),
+        count("position"),
+        count("restart")
+    )
+}
+
+/// The record is an event of the log, of today's epoch, and the last of its fleet.
+fn record(json: &[u8], events: &[CheckedEvent], epoch: u64) -> Result<Deployment, Stopped> {
+    let refused = |text: String| ("record", Outcome::Refused, text);
+    let event = Event::parse(json).map_err(|error| refused(error.to_string()))?;
+    let Event::Deployment(record) = &event else {
+        return Err(refused(format!("{RECORD} is a {}, expected a deployment", event.kind())));
+    };
+    if !events.iter().any(|one| one.event == event) {
+        return Err(refused(format!("{RECORD} does not stand in the event log")));
+    }
+    if record.epoch != epoch {
+        let text = format!("{RECORD} is of epoch {}, the latest is {epoch}", record.epoch);
+        return Err(refused(text));
+    }
+    // One for each fleet and epoch, and epochs do not go back: of the latest epoch it is the last.
+    Ok(record.clone())
+}
+
+fn believed(
+    bundle: &[u8],
+    trust: &Trust,
+    at: &At<'_>,
+    record: &Deployment,
+    manifest: &Manifest,
+    head: TreeHead,
+) -> Result<(), Stopped> {
+    let refused = |text: String| ("bundle", Outcome::Refused, text);
+    let fleet = manifest.fleet(&record.fleet);
+    let fleet = fleet.ok_or_else(|| refused(format!("no fleet {}", record.fleet)))?;
+    let here = Head {
+        epoch: record.epoch,
+        manifest_sha256: record.manifest_sha256,
+        origin: trust.origin().to_owned(),
+        root: Hex(head.root.0),
+        size: head.size,
+    };
+    let circumstances = Circumstances {
+        now_ms: at.now_ms,
+        seen: Some(&here),
+        fleet: &record.fleet,
+        floors: at.floors,
+        slot: &fleet.slots.first.0,
+    };
+    let believed = strongroom_verify::check(bundle, trust, &circumstances);
+    let believed = believed.map_err(|refusal| refused(format!("{}: {refusal}", refusal.step())))?;
+    if *believed.head() != here {
+        let (got, expected) = (believed.head().size, here.size);
+        return Err(refused(format!(
+            "bundle of a log with {got} epochs, this copy has {expected}"
+        )));
+    }
+    Ok(())
+}

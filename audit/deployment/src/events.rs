@@ -1,0 +1,106 @@
+//! Every event of an event log, each under the manifest of its epoch.
+
+use crate::{CHECKPOINT, check::Stopped};
+use std::collections::BTreeMap;
+use strongroom_manifest::{Manifest, parse};
+use strongroom_page::Outcome;
+use strongroom_tlog::{
+    LogKey, Note, SignedCheckpoint, caps,
+    policy::Vouched,
+    tiles::{TileSource, VerifiedTiles},
+};
+use strongroom_verify::{Event, EventOrder, Leaf, Noted, Trust, check_event, events_origin};
+use strongroom_wire::digest::sha256;
+
+/// The longest event log that is checked.
+pub const EVENTS_MAX: u64 = 65_536;
+
+/// One event that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedEvent {
+    /// From 0.
+    pub index: u64,
+    /// The event.
+    pub event: Event,
+    /// What is worth telling of it.
+    pub noted: Noted,
+}
+
+/// The manifests of a log whose history was checked, read again under its root as events ask for them.
+pub(crate) struct Manifests<'a, S> {
+    pub(crate) tiles: VerifiedTiles<&'a S>,
+    origin: &'a str,
+    read: BTreeMap<u64, (Manifest, [u8; 32])>,
+}
+
+impl<'a, S: TileSource> Manifests<'a, S> {
+    pub(crate) fn of(tiles: VerifiedTiles<&'a S>, origin: &'a str) -> Self {
+        Self { tiles, origin, read: BTreeMap::new() }
+    }
+
+    /// The manifest of an epoch and its digest; none for an epoch that the log does not have.
+    fn get(&mut self, epoch: u64) -> Result<Option<&(Manifest, [u8; 32])>, Stopped> {
+        let Some(index) = epoch.checked_sub(1).filter(|index| *index < self.tiles.head().size)
+        else {
+            return Ok(None);
+        };
+        if !self.read.contains_key(&epoch) {
+            let unchecked = |text: String| ("events", Outcome::Unchecked, text);
+            let entry = self.tiles.entry(index).map_err(|error| unchecked(error.to_string()))?;
+            let leaf = Leaf::parse(self.origin, &entry);
+            let manifest =
+                leaf.and_then(|leaf| Some((parse(&leaf.manifest).ok()?, sha256(&leaf.manifest))));
+            let absent = || unchecked(format!("the manifest of epoch {epoch} does not read"));
+            self.read.insert(epoch, manifest.ok_or_else(absent)?);
+        }
+        Ok(self.read.get(&epoch))
+    }
+}
+
+/// Checks an event log under its manifest log.
+pub(crate) fn check_events<S: TileSource, E: TileSource>(
+    source: &E,
+    manifests: &mut Manifests<'_, S>,
+    trust: &Trust,
+    now_ms: u64,
+) -> Result<(Vec<CheckedEvent>, Vec<Vouched>), Stopped> {
+    let refused = |text: String| ("events", Outcome::Refused, text);
+    let unchecked = |text: String| ("events", Outcome::Unchecked, text);
+    let note = source.read(CHECKPOINT, caps::NOTE_LEN_MAX);
+    let note = note.map_err(|error| unchecked(format!("events/{CHECKPOINT}: {error}")))?;
+    let origin = events_origin(trust.origin());
+    // The manifest log's key under this log's name: the note names the log, so neither's checkpoint
+    // passes for the other's.
+    let key = LogKey::new(&origin, trust.log().public());
+    let key = key.map_err(|error| refused(error.to_string()))?;
+    let note = Note::parse(&note).map_err(|error| refused(error.to_string()))?;
+    let signed =
+        SignedCheckpoint::verify(note, &key).map_err(|error| refused(error.to_string()))?;
+    let witnesses = trust.vouched(&signed, now_ms).map_err(|error| refused(error.to_string()))?;
+    let head = signed.checkpoint().head();
+    if head.size > EVENTS_MAX {
+        return Err(unchecked(format!("{} events, at most {EVENTS_MAX} are checked", head.size)));
+    }
+    let tiles = VerifiedTiles::open(source, head).map_err(|error| unchecked(error.to_string()))?;
+    let (mut order, mut all) = (EventOrder::default(), Vec::new());
+    for entry in tiles.entries(0) {
+        let (index, entry) = entry.map_err(|error| unchecked(error.to_string()))?;
+        // What a signed root leads to and breaks a rule is the log's own doing.
+        let contradiction =
+            |text: String| ("events", Outcome::Contradiction, format!("event {index}: {text}"));
+        let event = Event::from_leaf(&origin, &entry);
+        let event = event.map_err(|error| contradiction(error.to_string()))?;
+        let epoch = event.epoch();
+        let Some((manifest, digest)) = manifests.get(epoch)? else {
+            let size = manifests.tiles.head().size;
+            return Err(unchecked(format!(
+                "event {index} is of epoch {epoch}, this copy of the manifest log has {size}"
+            )));
+        };
+        check_event(&event, &origin, manifest, digest, &trust.file().operator_key.0)
+            .map_err(|fault| contradiction(fault.to_string()))?;
+        let noted = order.take(&event).map_err(|fault| contradiction(fault.to_string()))?;
+        all.push(CheckedEvent { index, event, noted });
+    }
+    Ok((all, witnesses))
+}
