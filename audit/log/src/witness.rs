@@ -44,6 +44,20 @@ impl<S: NoteSigner> Witness<S> {
     /// # Errors
     /// [`WitnessError::Refused`] for the log to mend, others for the witness's operator.
     pub fn add_checkpoint(&mut self, body: &[u8], now_s: u64) -> Result<String, WitnessError> {
+        self.add_checkpoint_if(body, now_s, |_| Ok(()))
+    }
+
+    /// The same by a witness that says more than that a tree was extended: `vet` looks at what the
+    /// checkpoint, signed by its log and consistent, leads to (spec §21.6).
+    ///
+    /// # Errors
+    /// [`WitnessError`], also what `vet` says; nothing was cosigned or kept.
+    pub fn add_checkpoint_if(
+        &mut self,
+        body: &[u8],
+        now_s: u64,
+        vet: impl FnOnce(&SignedCheckpoint) -> Result<(), WitnessError>,
+    ) -> Result<String, WitnessError> {
         let request = AddCheckpoint::parse(body).map_err(Refusal::from)?;
         let at = self.logs.iter().position(|(log, _)| log.name() == request.origin());
         let entry = at.and_then(|at| self.logs.get_mut(at));
@@ -52,6 +66,7 @@ impl<S: NoteSigner> Witness<S> {
         };
         let last: Option<TreeHead> = latest.as_ref().map(|latest| latest.checkpoint().head());
         let consistent = request.decide(Some(&KnownLog::new(log.clone())), last)?;
+        vet(consistent.signed())?;
         let line = cosign(&consistent, &self.signer, now_s)?;
         // The log's line and this witness's own are kept; whatever else the request carried is not
         // this witness's to serve.
@@ -89,6 +104,12 @@ pub enum WitnessError {
     /// The request; its status and body are the refusal's.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The leaves could not be had, so they could not be looked at.
+    #[error("not cosigned: the leaves could not be looked at: {0}")]
+    Unchecked(String),
+    /// A leaf breaks a rule under a root that its log signed.
+    #[error("not cosigned: {0}")]
+    Leaf(String),
     /// The folder.
     #[error(transparent)]
     Folder(#[from] FolderError),

@@ -62,34 +62,10 @@ fn is_loopback(host: &str) -> bool {
 }
 
 impl Asker {
-    /// Without https witnesses no machine needs certificates of its system.
+    /// Speaks with these.
     pub(crate) fn new(witnesses: &[WitnessAddress]) -> Result<Self, ServeError> {
-        let mut plain = HttpConnector::new();
-        plain.enforce_http(false);
-        plain.set_connect_timeout(Some(CONNECT_PATIENCE));
-        plain.set_nodelay(true);
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let system = |what| move |detail: String| ServeError::System { what, detail };
-        let builder = hyper_rustls::HttpsConnectorBuilder::new();
         let has_https = witnesses.iter().any(|one| one.uri.scheme_str() == Some("https"));
-        let builder = if has_https {
-            let failed = system("the system's trusted certificates");
-            let builder = builder.with_provider_and_native_roots(provider);
-            builder.map_err(|error| failed(error.to_string()))?
-        } else {
-            let failed = system("TLS");
-            let config = ClientConfig::builder_with_provider(Arc::new(provider));
-            let config = config.with_safe_default_protocol_versions();
-            let config = config.map_err(|error| failed(error.to_string()))?;
-            let none = config.with_root_certificates(RootCertStore::empty());
-            builder.with_tls_config(none.with_no_client_auth())
-        };
-        let connector = builder.https_or_http().enable_http1().wrap_connector(plain);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(connector);
-        Ok(Self(client))
+        client(has_https).map(Self)
     }
 
     /// One question, one bounded answer, or why there is none.
@@ -119,6 +95,76 @@ impl Asker {
         let late = |_| Err(format!("no answer in {} ms", patience.as_millis()));
         tokio::time::timeout(patience, exchange).await.unwrap_or_else(late)
     }
+}
+
+/// Reads the files of a log. What comes is checked against a signed root.
+pub(crate) struct Fetcher {
+    client: HttpClient,
+    base: String,
+    patience: Duration,
+}
+
+impl Fetcher {
+    /// `https://HOST/…`, or http on loopback.
+    pub(crate) fn new(url: &str, patience: Duration) -> Result<Self, ServeError> {
+        let wrong = |what: &str| ServeError::Setting(format!("content.log: {url}: {what}"));
+        let uri: Uri = url.parse().map_err(|_| wrong("not a URL"))?;
+        let host = uri.host().ok_or_else(|| wrong("expected a host"))?;
+        let has_https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") if is_loopback(host) => false,
+            _ => return Err(wrong("expected https://, or http on loopback")),
+        };
+        let base = url.trim_end_matches('/').to_owned();
+        Ok(Self { client: client(has_https)?, base, patience })
+    }
+
+    /// One file, bounded in size and time; redirects are not followed.
+    pub(crate) async fn fetch(&self, path: &str, len_max: usize) -> Result<Vec<u8>, String> {
+        let url = format!("{}/{path}", self.base);
+        let exchange = async {
+            let request = Request::get(&url).body(Full::default()).map_err(|e| e.to_string())?;
+            let response = self.client.request(request).await.map_err(|e| with_causes(&e))?;
+            let status = response.status().as_u16();
+            if status != 200 {
+                return Err(format!("HTTP status {status}"));
+            }
+            let body = Limited::new(response.into_body(), len_max).collect().await;
+            body.map(|body| body.to_bytes().to_vec()).map_err(|e| e.to_string())
+        };
+        let late = |_| Err(format!("no answer in {} ms", self.patience.as_millis()));
+        let fetched = tokio::time::timeout(self.patience, exchange).await.unwrap_or_else(late);
+        fetched.map_err(|why| format!("{url}: {why}"))
+    }
+}
+
+/// Without https no machine needs certificates of its system.
+fn client(has_https: bool) -> Result<HttpClient, ServeError> {
+    let mut plain = HttpConnector::new();
+    plain.enforce_http(false);
+    plain.set_connect_timeout(Some(CONNECT_PATIENCE));
+    plain.set_nodelay(true);
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let system = |what| move |detail: String| ServeError::System { what, detail };
+    let builder = hyper_rustls::HttpsConnectorBuilder::new();
+    let builder = if has_https {
+        let failed = system("the system's trusted certificates");
+        let builder = builder.with_provider_and_native_roots(provider);
+        builder.map_err(|error| failed(error.to_string()))?
+    } else {
+        let failed = system("TLS");
+        let config = ClientConfig::builder_with_provider(Arc::new(provider));
+        let config = config.with_safe_default_protocol_versions();
+        let config = config.map_err(|error| failed(error.to_string()))?;
+        let none = config.with_root_certificates(RootCertStore::empty());
+        builder.with_tls_config(none.with_no_client_auth())
+    };
+    let connector = builder.https_or_http().enable_http1().wrap_connector(plain);
+    let client = Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .build(connector);
+    Ok(client)
 }
 
 fn with_causes(error: &dyn Error) -> String {

@@ -1,6 +1,7 @@
 //! A witness's two addresses (spec §21.9), as tlog-witness has them.
 
 use crate::{
+    content::{Content, ContentConfig},
     error::ServeError,
     files::{self, AnySigner},
     http::{self, Reply, Site, plain},
@@ -16,7 +17,7 @@ use std::{
 };
 use strongroom_log::{Folder, Witness, WitnessError};
 use strongroom_tlog::{
-    LogKey, WitnessKey, WitnessSigner,
+    LogKey, SignedCheckpoint, WitnessKey, WitnessSigner,
     caps::REQUEST_LEN_MAX,
     witness::{ADD_CHECKPOINT_PATH, latest_path},
 };
@@ -47,6 +48,8 @@ pub struct Config {
     /// What stands before its addresses: empty, or `/` and a path.
     #[serde(default)]
     pub prefix: String,
+    /// Makes it a witness that reads every leaf before it cosigns (spec §21.6), with a key of its own.
+    pub content: Option<ContentConfig>,
 }
 
 impl Config {
@@ -58,6 +61,9 @@ impl Config {
         let mut config: Self = files::toml(path)?;
         files::anchor(path, &mut config.folder);
         files::anchor(path, &mut config.key_file);
+        if let Some(content) = &mut config.content {
+            content.anchor(path);
+        }
         Ok(config)
     }
 
@@ -66,7 +72,10 @@ impl Config {
     /// # Errors
     /// [`ServeError`] naming the file or setting; otherwise the witness's `vkey`, which policies name.
     pub fn check(&self) -> Result<WitnessKey, ServeError> {
-        self.keys()?;
+        let logs = self.keys()?;
+        if let Some(content) = &self.content {
+            content.trust(&logs)?;
+        }
         Ok(self.signer()?.key().clone())
     }
 
@@ -125,6 +134,7 @@ impl Server {
         let (logs, signer) = (config.keys()?, config.signer()?);
         let folder = Arc::new(Folder::open(&config.folder)?);
         tracing::info!(vkey = %signer.key(), logs = logs.len(), "witness");
+        let content = config.content.as_ref().map(|content| Content::new(content, &logs)).transpose()?;
         let origins: Vec<String> = logs.iter().map(|log| log.name().to_owned()).collect();
         let witness = Witness::open(folder, signer, logs)?;
         let latest = origins.iter().filter_map(|origin| shown(&witness, origin)).collect();
@@ -133,6 +143,7 @@ impl Server {
             prefix: format!("{}/", config.prefix),
             origins,
             witness: Mutex::new(witness),
+            content,
             latest: RwLock::new(latest),
             waiting: Semaphore::new(WAITING_MAX),
         };
@@ -163,6 +174,7 @@ struct Desk {
     origins: Vec<String>,
     /// One request at a time, from comparison to disk; only threads that may block wait for it.
     witness: Mutex<Witness<AnySigner>>,
+    content: Option<Content>,
     /// So that who only looks waits for no disk.
     latest: RwLock<Latest>,
     waiting: Semaphore,
@@ -213,7 +225,11 @@ impl Desk {
         let Ok(mut witness) = self.witness.lock() else {
             return plain(500, TEXT, "the witness failed; it needs a restart\n");
         };
-        let answered = witness.add_checkpoint(body, now_s());
+        let vet = |signed: &SignedCheckpoint| match &self.content {
+            Some(content) => content.look_at(signed),
+            None => Ok(()),
+        };
+        let answered = witness.add_checkpoint_if(body, now_s(), vet);
         let latest = self.origins.iter().filter_map(|origin| shown(&witness, origin)).collect();
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = latest;
         drop(witness);
@@ -228,6 +244,14 @@ impl Desk {
                     tracing::info!(status, %refusal, "not cosigned");
                 }
                 plain(status, refusal.content_type(), refusal.body())
+            }
+            Err(error @ WitnessError::Unchecked(_)) => {
+                tracing::info!(%error, "asked again later");
+                plain(503, TEXT, format!("{error}\n"))
+            }
+            Err(error @ WitnessError::Leaf(_)) => {
+                tracing::error!(%error, "a log signed a tree with a leaf that breaks a rule");
+                plain(422, TEXT, format!("{error}\n"))
             }
             Err(error) => {
                 tracing::error!(%error, "not cosigned");

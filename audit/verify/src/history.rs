@@ -176,7 +176,15 @@ struct Job<'a> {
     /// Who may sign it: the custodians of the leaf before, or the genesis set.
     in_force: Arc<CustodianKeys>,
     read: &'a Read,
-    vouched: Option<[u8; SIGNATURES_LEN]>,
+    vouched: Vouched,
+}
+
+/// What stands beside the log for an epoch.
+enum Vouched {
+    /// Leaves alone are looked at.
+    NotAsked,
+    /// The signatures, if they could be had.
+    Asked(Option<[u8; SIGNATURES_LEN]>),
 }
 
 /// Checks every epoch of a log at a head whose checkpoint the caller verified.
@@ -207,6 +215,29 @@ pub fn continue_history<S: TileSource>(
     kept: Option<&KeptHead>,
     trust: &Trust,
     signatures: impl Fn(u64) -> Option<[u8; SIGNATURES_LEN]>,
+    progress: impl FnMut(u64),
+) -> Result<History, HistoryError<S::Error>> {
+    go_on(tiles, kept, trust, |epoch| Vouched::Asked(signatures(epoch)), progress)
+}
+
+/// The same of the leaves alone: what a witness can look at before anybody signed anything beside the
+/// log. No epoch is called checked by it.
+///
+/// # Errors
+/// [`HistoryError`].
+pub fn continue_leaves<S: TileSource>(
+    tiles: &VerifiedTiles<S>,
+    kept: Option<&KeptHead>,
+    trust: &Trust,
+) -> Result<History, HistoryError<S::Error>> {
+    go_on(tiles, kept, trust, |_| Vouched::NotAsked, |_| ())
+}
+
+fn go_on<S: TileSource>(
+    tiles: &VerifiedTiles<S>,
+    kept: Option<&KeptHead>,
+    trust: &Trust,
+    vouched: impl Fn(u64) -> Vouched,
     mut progress: impl FnMut(u64),
 ) -> Result<History, HistoryError<S::Error>> {
     let genesis = Arc::new(CustodianKeys::new(&trust.file().custodians));
@@ -237,7 +268,7 @@ pub fn continue_history<S: TileSource>(
         let before = core::iter::once(last.as_ref()).chain(reads.iter().map(Some));
         let jobs = (first..).zip(before.zip(&reads)).map(|(epoch, (before, read))| {
             let in_force = advance(&mut in_force, before);
-            Job { epoch, before, in_force, read, vouched: signatures(epoch) }
+            Job { epoch, before, in_force, read, vouched: vouched(epoch) }
         });
         let jobs: Vec<Job<'_>> = jobs.collect();
         for result in on_all_cores(jobs, |job| (job.epoch, check_epoch(&job, trust))) {
@@ -250,7 +281,7 @@ pub fn continue_history<S: TileSource>(
                 }
                 (epoch, Err(Wrong::Missing)) => HistoryError::NoSignatures { epoch },
                 (_, Ok(epoch)) => {
-                    checked.push(epoch);
+                    checked.extend(epoch);
                     continue;
                 }
             };
@@ -382,11 +413,14 @@ pub(crate) fn check_date(
     Some(Ok(auditor.public_key.0))
 }
 
-fn check_epoch(job: &Job<'_>, trust: &Trust) -> Result<CheckedEpoch, Wrong> {
+fn check_epoch(job: &Job<'_>, trust: &Trust) -> Result<Option<CheckedEpoch>, Wrong> {
     let Job { epoch, before, in_force, read, vouched } = job;
     let signed = check_leaf(*epoch, *before, in_force, read, trust)?;
     let (leaf, manifest, digest) = read.leaf().ok_or(Fault::Leaf)?;
-    let vouched = vouched.as_ref().ok_or(Wrong::Missing)?;
+    let vouched = match vouched {
+        Vouched::NotAsked => return Ok(None),
+        Vouched::Asked(vouched) => vouched.as_ref().ok_or(Wrong::Missing)?,
+    };
     let (audit, counter) = vouched.split_first_chunk::<64>().ok_or(Wrong::Signature("auditor"))?;
     let counter = counter.first_chunk::<64>().ok_or(Wrong::Signature("operator"))?;
     let auditor = check_date(leaf, audit, trust).ok_or(Wrong::Signature("auditor"))??;
@@ -396,14 +430,14 @@ fn check_epoch(job: &Job<'_>, trust: &Trust) -> Result<CheckedEpoch, Wrong> {
     let custodians = in_force.custodians();
     let (needed, listed) = (usize::from(custodians.threshold), custodians.keys.len());
     let before = before.and_then(|before| before.leaf()).map(|(_, manifest, _)| manifest);
-    Ok(CheckedEpoch {
+    Ok(Some(CheckedEpoch {
         epoch: *epoch,
         audited_ms: leaf.statement.timestamp_ms,
         digest: *digest,
         auditor,
         custodians: Counted { signed, needed, listed },
         deltas: deltas(before, manifest),
-    })
+    }))
 }
 
 /// The same work on each item, in the items' order; threads where there are any.

@@ -33,7 +33,7 @@ pub use event::{
 pub use head::Head;
 pub use history::{
     CheckedEpoch, Counted, Fault, History, HistoryError, SIGNATURES_LEN, check_history,
-    continue_history,
+    continue_history, continue_leaves,
 };
 pub use kept::{KEPT_LEN_MAX, KeptError, KeptHead};
 pub use leaf::{LEAF_LEN_MAX, Leaf, SIGNATURES_LEN_MAX, leaf_digest};

@@ -1,0 +1,117 @@
+//! The witness that looks inside (spec §21.6): it cosigns a checkpoint only after it has read every leaf
+//! below it and found that each follows.
+
+use crate::{ask::Fetcher, error::ServeError, files};
+use serde::Deserialize;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use strongroom_log::WitnessError;
+use strongroom_tlog::{
+    LogKey, SignedCheckpoint,
+    tiles::{TileSource, VerifiedTiles},
+};
+use strongroom_verify::{HistoryError, KeptHead, TRUST_LEN_MAX, Trust, continue_leaves};
+use tokio::runtime::Handle;
+
+/// `[content]` of `witness.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContentConfig {
+    /// Where the log's files lie: its auditor's address and the namespace.
+    pub log: String,
+    /// What apps pin: the custodians who signed the first manifest stand in it.
+    pub trust: PathBuf,
+    /// For one file.
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+fn timeout_ms() -> u64 {
+    10_000
+}
+
+impl ContentConfig {
+    pub(crate) fn anchor(&mut self, path: &Path) {
+        files::anchor(path, &mut self.trust);
+    }
+
+    /// Reads the pins, and checks that they are of the one log that this witness follows.
+    pub(crate) fn trust(&self, logs: &[LogKey]) -> Result<Trust, ServeError> {
+        let bytes = files::read(&self.trust, TRUST_LEN_MAX)?;
+        let trust = Trust::parse(&bytes).map_err(|error| ServeError::Content {
+            path: self.trust.clone(),
+            what: error.to_string(),
+        })?;
+        match logs {
+            [log] if log == trust.log() => Ok(trust),
+            _ => Err(ServeError::Setting(format!(
+                "content.trust: pins {}, expected the one log of `logs`",
+                trust.log()
+            ))),
+        }
+    }
+}
+
+/// What was read so far. In memory only: a start reads the whole log again.
+pub(crate) struct Content {
+    trust: Trust,
+    files: LogFiles,
+    read: Mutex<Option<KeptHead>>,
+}
+
+impl Content {
+    /// Needs a runtime: files come over the network.
+    pub(crate) fn new(config: &ContentConfig, logs: &[LogKey]) -> Result<Self, ServeError> {
+        let patience = Duration::from_millis(config.timeout_ms);
+        let fetcher = Fetcher::new(&config.log, patience)?;
+        let files = LogFiles { fetcher, runtime: Handle::current() };
+        Ok(Self { trust: config.trust(logs)?, files, read: Mutex::new(None) })
+    }
+
+    /// Reads what is new below a checkpoint. Only threads that may block come here.
+    pub(crate) fn look_at(&self, signed: &SignedCheckpoint) -> Result<(), WitnessError> {
+        let head = signed.checkpoint().head();
+        if head.size == 0 {
+            return Ok(());
+        }
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.as_ref().is_some_and(|read| read.head() == head) {
+            return Ok(());
+        }
+        // Until a quorum has cosigned a size, an auditor serves no file of it: it is asked again.
+        let tiles = VerifiedTiles::open(&self.files, head);
+        let tiles = tiles.map_err(|error| WitnessError::Unchecked(error.to_string()))?;
+        let history = continue_leaves(&tiles, read.as_ref(), &self.trust).map_err(why)?;
+        *read = KeptHead::of(&history, signed, &self.trust);
+        Ok(())
+    }
+}
+
+fn why(error: HistoryError<String>) -> WitnessError {
+    match error {
+        HistoryError::Contradiction { epoch, fault } => {
+            WitnessError::Leaf(format!("epoch {epoch}: {fault}"))
+        }
+        HistoryError::OtherTree { other_root } => {
+            WitnessError::Leaf(format!("what was read before has the root {other_root} in this tree"))
+        }
+        HistoryError::Unchecked(error) => WitnessError::Unchecked(error.to_string()),
+        other => WitnessError::Unchecked(format!("{other:?}")),
+    }
+}
+
+struct LogFiles {
+    fetcher: Fetcher,
+    runtime: Handle,
+}
+
+impl TileSource for &LogFiles {
+    type Error = String;
+
+    fn read(&self, path: &str, len_max: usize) -> Result<Vec<u8>, String> {
+        self.runtime.block_on(self.fetcher.fetch(path, len_max))
+    }
+}
