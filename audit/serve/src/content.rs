@@ -95,9 +95,9 @@ fn why(error: HistoryError<String>) -> WitnessError {
         HistoryError::Contradiction { epoch, fault } => {
             WitnessError::Leaf(format!("epoch {epoch}: {fault}"))
         }
-        HistoryError::OtherTree { other_root } => {
-            WitnessError::Leaf(format!("what was read before has the root {other_root} in this tree"))
-        }
+        HistoryError::OtherTree { other_root } => WitnessError::Leaf(format!(
+            "what was read before has the root {other_root} in this tree"
+        )),
         HistoryError::Unchecked(error) => WitnessError::Unchecked(error.to_string()),
         other => WitnessError::Unchecked(format!("{other:?}")),
     }

@@ -13,6 +13,7 @@
 
 mod ask;
 pub mod auditor;
+mod content;
 mod error;
 mod files;
 mod http;

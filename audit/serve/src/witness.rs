@@ -134,7 +134,8 @@ impl Server {
         let (logs, signer) = (config.keys()?, config.signer()?);
         let folder = Arc::new(Folder::open(&config.folder)?);
         tracing::info!(vkey = %signer.key(), logs = logs.len(), "witness");
-        let content = config.content.as_ref().map(|content| Content::new(content, &logs)).transpose()?;
+        let content =
+            config.content.as_ref().map(|content| Content::new(content, &logs)).transpose()?;
         let origins: Vec<String> = logs.iter().map(|log| log.name().to_owned()).collect();
         let witness = Witness::open(folder, signer, logs)?;
         let latest = origins.iter().filter_map(|origin| shown(&witness, origin)).collect();

@@ -9,7 +9,7 @@ pub use error::SubmitError;
 pub use publish::{Countersigned, Released, Submission};
 
 use crate::{
-    cosigned::{self, near},
+    cosigned::{self, CONFIRMED_S_MAX, near},
     folder::Folder,
     log::{Log, LogError},
 };

@@ -150,6 +150,18 @@ impl Net {
     }
 
     pub(crate) fn start_witness(&mut self, at: usize) {
+        self.start_witness_with(at, "");
+    }
+
+    /// A witness that reads every leaf of the log at an address.
+    pub(crate) fn start_reader(&mut self, at: usize, log: &str) {
+        let pins = serde_json::to_vec(trust().file()).expect("json");
+        fs::write(self.path("trust.json"), pins).expect("writes");
+        let content = format!("[content]\nlog = \"{log}\"\ntrust = \"trust.json\"\n");
+        self.start_witness_with(at, &content);
+    }
+
+    fn start_witness_with(&mut self, at: usize, more: &str) {
         let (address, _) = self.witnesses[at];
         let (name, seed) = WITNESSES[at];
         let key_file = self.path(&format!("w{at}.key"));
@@ -158,7 +170,7 @@ impl Net {
         let logs = log(ORIGIN).key().to_string();
         let text = format!(
             "listen = \"{address}\"\nfolder = \"w{at}\"\nname = \"{name}\"\n\
-             key_file = \"w{at}.key\"\nlogs = [\"{logs}\"]\nprefix = \"/witness\"\n"
+             key_file = \"w{at}.key\"\nlogs = [\"{logs}\"]\nprefix = \"/witness\"\n{more}"
         );
         fs::write(&config, text).expect("writes");
         let config = witness::Config::load(&config).expect("a configuration");
