@@ -129,6 +129,10 @@ fn wrong<E: core::fmt::Display>(error: HistoryError<E>) -> Stopped {
         HistoryError::FalseSignature { epoch, whose } => {
             (Outcome::Refused, format!("epoch {epoch}: the {whose}'s signature as served is false"))
         }
+        // Of kept heads, of which there is none here.
+        HistoryError::OtherTree { .. } | HistoryError::Behind { .. } | HistoryError::KeptLeaf => {
+            (Outcome::Unchecked, "a kept head was asked for".to_owned())
+        }
     };
     ("history", outcome, text)
 }

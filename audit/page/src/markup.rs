@@ -315,7 +315,9 @@ mod tests {
     use strongroom_manifest::Delta;
 
     fn epoch(number: u64, deltas: Vec<Delta>) -> CheckedEpoch {
-        CheckedEpoch { epoch: number, audited_ms: 0, digest: [7; 32], auditor: [8; 32], deltas }
+        let custodians = strongroom_verify::Counted { signed: 2, needed: 2, listed: 3 };
+        let (digest, auditor) = ([7; 32], [8; 32]);
+        CheckedEpoch { epoch: number, audited_ms: 0, digest, auditor, custodians, deltas }
     }
 
     fn delta(subject: &str, before: Option<&str>, after: Option<&str>) -> Delta {

@@ -13,7 +13,7 @@ use strongroom_tlog::{
     LogKey, SignedCheckpoint,
     tiles::{TileSource, VerifiedTiles},
 };
-use strongroom_verify::{HistoryError, KeptHead, TRUST_LEN_MAX, Trust, continue_leaves};
+use strongroom_verify::{HistoryError, KeptHead, Trust, continue_leaves};
 use tokio::runtime::Handle;
 
 /// `[content]` of `witness.toml`.
@@ -40,7 +40,7 @@ impl ContentConfig {
 
     /// Reads the pins, and checks that they are of the one log that this witness follows.
     pub(crate) fn trust(&self, logs: &[LogKey]) -> Result<Trust, ServeError> {
-        let bytes = files::read(&self.trust, TRUST_LEN_MAX)?;
+        let bytes = files::read(&self.trust)?;
         let trust = Trust::parse(&bytes).map_err(|error| ServeError::Content {
             path: self.trust.clone(),
             what: error.to_string(),
