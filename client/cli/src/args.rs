@@ -262,4 +262,22 @@ pub(crate) enum VerifyCommand {
         #[arg(long, value_name = "FILE")]
         trust: Option<PathBuf>,
     },
+    /// Check a deployment directory, without a network: logs, record, transcript, evidence, bundle
+    Fleet(FleetArgs),
+}
+
+/// Which directory, and as of when.
+#[derive(Debug, Args)]
+pub(crate) struct FleetArgs {
+    /// The directory
+    pub(crate) dir: PathBuf,
+    /// The pins: whose signatures count; the directory's own are not believed [default: the profile's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// Accept what no client of a released app accepts: a development fleet
+    #[arg(long)]
+    pub(crate) development: bool,
+    /// As of this moment, milliseconds since 1970 [default: now]
+    #[arg(long, value_name = "MS")]
+    pub(crate) at_ms: Option<u64>,
 }

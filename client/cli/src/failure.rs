@@ -3,7 +3,8 @@
 use crate::{dev::DevError, time};
 use serde_json::{Map, Value, json};
 use strongroom_sdk::{
-    Blame, Budget, CarryCode, CarryError, Cost, ProtocolError, Refusal, SdkError, Unavailable, Voucher,
+    Blame, Budget, CarryCode, CarryError, Cost, ProtocolError, Refusal, SdkError, Unavailable,
+    Voucher,
 };
 
 pub(crate) mod exit {

@@ -196,9 +196,18 @@ fn a_manifest_that_changes_during_an_exchange_is_met_once_more() {
     // The budget is asked for under epoch 1 and answered beside epoch 2: nothing was charged, and the
     // command begins anew. The played fleet moves on in time.
     logged.stage.gateway.fates(&[]);
-    logged.stage.gateway.adopts.lock().expect("adopts").replace(logged.world.leaves[1].manifest.clone());
+    logged
+        .stage
+        .gateway
+        .adopts
+        .lock()
+        .expect("adopts")
+        .replace(logged.world.leaves[1].manifest.clone());
     let ran = logged.stage.run(&["recover", PW]).succeeds();
-    assert!(ran.err.contains("newer manifest than this request was sealed to; once more"), "{ran:?}");
+    assert!(
+        ran.err.contains("newer manifest than this request was sealed to; once more"),
+        "{ran:?}"
+    );
     let verbs = logged.stage.gateway.verbs();
     let again = ["bundle", "budget", "bundle", "recover-start", "recover-finish"];
     assert_eq!(verbs, [&["bundle", "budget", "bundle"][..], &again[..]].concat());
@@ -210,6 +219,7 @@ fn a_profile_pins_one_thing() {
     let path = logged.stage.path("home").join("profile.toml");
     let text = fs::read_to_string(&path).expect("profile");
     fs::write(&path, format!("{text}manifest = \"m.json\"\n")).expect("write");
-    let error = "error: profile.toml: expected either trust, or manifest and manifest_sha256\n  cost: none";
+    let error =
+        "error: profile.toml: expected either trust, or manifest and manifest_sha256\n  cost: none";
     logged.stage.run(&["recover", PW]).fails(2, error);
 }

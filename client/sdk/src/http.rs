@@ -157,7 +157,11 @@ impl Http {
             broken(format!("the validation bundle broke off, or has more than {cap} bytes: {e}"))
         })?;
         let body = body.to_bytes();
-        if status.is_success() { Ok(body.to_vec()) } else { Err(problem::read(status.as_u16(), &body)) }
+        if status.is_success() {
+            Ok(body.to_vec())
+        } else {
+            Err(problem::read(status.as_u16(), &body))
+        }
     }
 
     /// Checks what came with an answer. `named` is the header, if there is a good one.
@@ -167,7 +171,8 @@ impl Http {
             retry: Retry::Never,
             ..broken(what)
         };
-        let named = named.ok_or_else(|| refused("the answer names no validation bundle".to_owned()))?;
+        let named =
+            named.ok_or_else(|| refused("the answer names no validation bundle".to_owned()))?;
         if !guard.belief.passed_lately(&named) {
             let bundle = self.bundle().await?;
             let admitted = guard.belief.admit(&bundle, now_ms());
@@ -200,7 +205,8 @@ impl Http {
             .map_err(|e| unsent(CarryCode::Other, e.to_string(), Retry::Never))?;
         let response = self.client.request(request).await.map_err(|e| self.not_reached(&e))?;
         let status = response.status();
-        let named = response.headers().get(BUNDLE_HEADER).and_then(|value| digest(value.as_bytes()));
+        let named =
+            response.headers().get(BUNDLE_HEADER).and_then(|value| digest(value.as_bytes()));
         let cap = caps::RESPONSE_FRAME_LEN.max(problem::PROBLEM_LEN_MAX);
         let body = Limited::new(response.into_body(), cap)
             .collect()

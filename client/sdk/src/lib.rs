@@ -54,8 +54,10 @@ pub use strongroom_protocol::{
     BackupKey, Blame, Budget, Destination, DeviceKey, FreshAuthority, OutgoingFrame, ProtocolError,
     Receipt, RecoveryReceipt, Refusal, SlotStatus, Verb, Voucher, WaitReason,
 };
+pub use strongroom_verify::{
+    Believed, Head, Refusal as BundleRefusal, TRUST_LEN_MAX, Trust, TrustError,
+};
 pub use strongroom_wire::Slot;
-pub use strongroom_verify::{Believed, Head, Refusal as BundleRefusal, TRUST_LEN_MAX, Trust, TrustError};
 pub use transport::{CarryCode, CarryError, Retry, Transport};
 
 /// Bytes from the operating system.

@@ -1,6 +1,10 @@
 //! The auditor's validation bundle, carried byte for byte and believed for nothing (spec §22.5).
 
-use crate::{error::GatewayError, fetch, problem::{Code, Problem}};
+use crate::{
+    error::GatewayError,
+    fetch,
+    problem::{Code, Problem},
+};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -93,7 +97,8 @@ impl Bundles {
             });
         };
         let has = asked.get(header::IF_NONE_MATCH).is_some_and(|tag| *tag == held.tag);
-        let mut response = Response::new(if has { Body::empty() } else { Body::from(held.bytes.clone()) });
+        let mut response =
+            Response::new(if has { Body::empty() } else { Body::from(held.bytes.clone()) });
         if has {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         }

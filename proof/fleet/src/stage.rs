@@ -86,8 +86,7 @@ impl Fleet {
 
     /// The same, by somebody who waits for a minute.
     pub fn recover_patiently(&self, home: &str, password_file: &str) -> Run {
-        let arguments =
-            ["--json", "--timeout", "60", "recover", "--password-file", password_file];
+        let arguments = ["--json", "--timeout", "60", "recover", "--password-file", password_file];
         self.device(home, &arguments)
     }
 

@@ -17,8 +17,16 @@ use strongroom_vault::{BootError, Setup, Vault};
 use strongroom_wire::process::{ToHost, ToVault};
 
 /// What `run` may be given.
-pub(crate) const OPTIONS: [&str; 8] =
-    ["dir", "node", "fleet", "manifest", "signatures", "chain", "tick-ms", "danger-clock-offset-ms"];
+pub(crate) const OPTIONS: [&str; 8] = [
+    "dir",
+    "node",
+    "fleet",
+    "manifest",
+    "signatures",
+    "chain",
+    "tick-ms",
+    "danger-clock-offset-ms",
+];
 
 /// Checks everything, closes the sandbox, and serves standard input until it ends.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {

@@ -181,7 +181,8 @@ pub(crate) fn publish(
         signatures: serde_json::from_slice(&read(&from.signatures())?)
             .map_err(|e| DevError::failed(format!("{}: {e}", from.signatures().display())))?,
     };
-    let trust = Trust::parse(&read(&layout.trust())?).map_err(|e| DevError::failed(e.to_string()))?;
+    let trust =
+        Trust::parse(&read(&layout.trust())?).map_err(|e| DevError::failed(e.to_string()))?;
     let operator = SeedSigner::new(&keys::load_key(&layout.operator_key())?.to_bytes());
     let door = Door::new(&state.publish_url(), None).map_err(|e| failed(&e))?;
     let end = Instant::now() + PUBLISH_PATIENCE;

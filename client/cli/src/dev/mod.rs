@@ -25,9 +25,9 @@ use layout::{Layout, Process, State, WITNESSES};
 use processes::Programs;
 use serde_json::json;
 use status::{Census, Standing};
-use users::Pins;
 use std::{ffi::OsString, path::PathBuf, thread, time::Duration};
 use strongroom_wire::caps::NODES_MAX;
+use users::Pins;
 
 const NODES_DEFAULT: u8 = 7;
 /// An hour becomes a second.

@@ -42,7 +42,9 @@ pub(crate) fn rotate(
     if let Err(error) = audit::publish(layout, &state, &next, voice) {
         // Nothing has changed for the fleet: it goes on as it was.
         start_process(layout, Process::Gateway, programs)?;
-        return Err(error.hint("the fleet goes on under its manifest; `strongroom dev rotate` tries again"));
+        return Err(
+            error.hint("the fleet goes on under its manifest; `strongroom dev rotate` tries again")
+        );
     }
     stop_nodes(layout, &state)?;
     take_over(layout, &state)?;
@@ -109,9 +111,11 @@ fn take_over(layout: &Layout, state: &State) -> Result<(), DevError> {
 fn chain_of_next(layout: &Layout, current: &Manifest) -> Result<Vec<SignedManifest>, DevError> {
     let mut chain: Vec<SignedManifest> = json(&layout.chain())?;
     let before = match chain.last() {
-        Some(link) => parse(link.manifest.as_bytes())
-            .map_err(|e| DevError::failed(format!("{}: {e}", layout.chain().display())))?
-            .custodians,
+        Some(link) => {
+            parse(link.manifest.as_bytes())
+                .map_err(|e| DevError::failed(format!("{}: {e}", layout.chain().display())))?
+                .custodians
+        }
         None => json::<TrustFile>(&layout.trust())?.custodians,
     };
     if current.custodians != before {

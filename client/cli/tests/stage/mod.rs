@@ -126,9 +126,10 @@ impl Gateway {
             if let Some(next) = self.next_bundle.lock().expect("next").take() {
                 *self.bundle.lock().expect("bundle") = Some(next);
             }
-            let named = self.bundle.lock().expect("bundle").as_ref().map_or(String::new(), |bundle| {
-                format!("strongroom-bundle: {}\r\n", hex::encode(sha256(bundle)))
-            });
+            let named =
+                self.bundle.lock().expect("bundle").as_ref().map_or(String::new(), |bundle| {
+                    format!("strongroom-bundle: {}\r\n", hex::encode(sha256(bundle)))
+                });
             let named = if self.is_silent.load(SeqCst) { String::new() } else { named };
             let head = format!(
                 "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n{named}content-length: {}\r\n\r\n",

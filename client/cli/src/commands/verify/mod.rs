@@ -3,6 +3,7 @@
 mod binary;
 mod bundle;
 mod examine;
+mod fleet;
 mod kept;
 mod report;
 mod say;
@@ -12,7 +13,7 @@ mod watch;
 
 use crate::{
     Context,
-    args::{VerifyArgs, VerifyCommand},
+    args::{FleetArgs, VerifyArgs, VerifyCommand},
     failure::{Failure, exit},
     interrupt,
     voice::Voice,
@@ -70,14 +71,21 @@ impl Settings {
 /// Verifies what was asked for.
 pub(crate) fn run(cx: &Context, args: &VerifyArgs) -> Result<(), Failure> {
     let (trust_named, log_named) = defaults(cx)?;
-    if let Some(VerifyCommand::Evidence { file, trust }) = &args.what {
-        // Nothing is left out silently: this looks at no log.
+    if let Some(command) = &args.what {
+        // Nothing is left out silently: these look at no log.
         let others = [&args.from, &args.offline, &args.binary, &args.evidence_out];
         if args.log.is_some() || args.watch || others.iter().any(|other| other.is_some()) {
-            return Err(Failure::usage("`verify evidence` takes a file and --trust only").free());
+            let what =
+                "`verify evidence` and `verify fleet` take a path and their own options only";
+            return Err(Failure::usage(what).free());
         }
+        let (VerifyCommand::Evidence { trust, .. } | VerifyCommand::Fleet(FleetArgs { trust, .. })) =
+            command;
         let trust = load_trust(trust.clone().or(args.trust.clone()).or(trust_named))?;
-        return judge(cx.voice, file, &trust);
+        return match command {
+            VerifyCommand::Evidence { file, .. } => judge(cx.voice, file, &trust),
+            VerifyCommand::Fleet(args) => fleet::check(cx.voice, args, &trust),
+        };
     }
     let trust = load_trust(args.trust.clone().or(trust_named))?;
     let settings = Settings::of(args, &trust);
