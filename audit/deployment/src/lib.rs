@@ -16,7 +16,7 @@ mod write;
 pub use check::{At, Checked, Proven, check_deployment};
 pub use directory::{Directory, DirectoryError};
 pub use events::{CheckedEvent, EVENTS_MAX};
-pub use write::{Papers, WriteError, Written, write_deployment};
+pub use write::{Papers, WriteError, Written, write_deployment, write_status};
 
 /// The largest transcript or evidence that is read, in bytes.
 pub const PAPER_LEN_MAX: usize = 16 * 1_024 * 1_024;

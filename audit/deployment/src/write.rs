@@ -107,6 +107,49 @@ pub fn write_deployment<M: TileSource, E: TileSource>(
     Ok(Written { files: out.files, checked })
 }
 
+/// Writes a log and its status page into a directory that any static web server carries, in the place of
+/// an older one if there is one (spec §25.4).
+///
+/// # Errors
+/// [`WriteError`]; then what had the name has it still.
+pub fn write_status<M: TileSource>(
+    place: &Path,
+    manifest_log: &M,
+    page: &Page<'_>,
+) -> Result<Vec<String>, WriteError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| WriteError::io(&path, source)
+    };
+    // Nothing else than what this function wrote is ever replaced.
+    if place.exists() && !place.join("status/style.css").is_file() {
+        return Err(WriteError::NoPage { place: place.to_owned() });
+    }
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let beside = |kind: &str| place.with_file_name(format!(".{name}.{kind}"));
+    let (draft, old) = (beside("draft"), beside("old"));
+    for left in [&draft, &old] {
+        if left.exists() {
+            // Of a crash within this function: nothing else makes them.
+            fs::remove_dir_all(left).map_err(failed(left))?;
+        }
+    }
+    let mut out = Draft { root: draft, files: Vec::new() };
+    copy_log(manifest_log, size_of(manifest_log)?, "", &mut out)?;
+    let checkpoint = read(manifest_log, CHECKPOINT)?;
+    out.files.extend(strongroom_page::write(&out.root, &checkpoint, manifest_log, page)?.files);
+    sync(&out.root)?;
+    if place.exists() {
+        fs::rename(place, &old).map_err(failed(place))?;
+    }
+    // A crash between these two leaves no page for a moment: the next writing brings one.
+    fs::rename(&out.root, place).map_err(failed(place))?;
+    if old.exists() {
+        fs::remove_dir_all(&old).map_err(failed(&old))?;
+    }
+    Ok(out.files)
+}
+
 struct Draft {
     root: PathBuf,
     files: Vec<String>,
@@ -244,6 +287,12 @@ pub enum WriteError {
     /// Something has the name.
     #[error("{} exists; a deployment directory is written once", place.display())]
     Exists {
+        /// The name.
+        place: PathBuf,
+    },
+    /// Something else has the name.
+    #[error("{} exists and is no status page; nothing was written", place.display())]
+    NoPage {
         /// The name.
         place: PathBuf,
     },

@@ -11,9 +11,9 @@ use making::{deployment, position, restart};
 use stage::copy;
 use stage::world::{DAY_MS, NOW_MS, OPERATOR, key, trust_file};
 use std::path::Path;
-use strongroom_deployment::{At, Checked, Directory, WriteError, check_deployment};
+use strongroom_deployment::{At, Checked, Directory, WriteError, check_deployment, write_status};
 use strongroom_manifest::{Floors, Hex};
-use strongroom_page::Outcome;
+use strongroom_page::{Outcome, Page};
 use strongroom_verify::{Bundle, Event, Noted, Trust};
 
 fn check_at(place: &Path, now_ms: u64) -> Checked {
@@ -280,4 +280,37 @@ fn nothing_that_does_not_verify_gets_the_name() {
         .filter(|name| name.ends_with(".draft"))
         .collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_log_and_its_page_make_a_directory_that_takes_the_place_of_an_older_one() {
+    let deployed = deployed();
+    let (log, place) = (deployed.root().join("auditor"), deployed.root().join("public"));
+    let trust = pins(&trust_file());
+    let page = Page { trust: &trust, commands: &[], verifier: None, now_ms: NOW_MS };
+    for _ in 0..2 {
+        let files = write_status(&place, &Directory::at(&log), &page).expect("writes");
+        for file in ["checkpoint", "index.html", "tile/entries/000.p/2", "signatures/000.p/2"] {
+            assert!(files.iter().any(|one| one == file) && place.join(file).is_file(), "{file}");
+        }
+    }
+    // It is a log by itself, and so is what is copied from it.
+    write_status(&deployed.root().join("mirror"), &Directory::at(&place), &page).expect("writes");
+    let html = std::fs::read_to_string(place.join("index.html")).expect("reads");
+    assert!(html.contains("it verifies nothing"), "{html}");
+
+    // A log that does not hold takes nobody's place, and nothing else is ever replaced.
+    let entries = log.join("tile/entries/000.p/2");
+    let mut bytes = std::fs::read(&entries).expect("reads");
+    bytes[100] ^= 1;
+    std::fs::write(&entries, bytes).expect("writes");
+    let refused = write_status(&place, &Directory::at(&log), &page);
+    assert!(matches!(refused, Err(WriteError::Page(_))), "{refused:?}");
+    assert_eq!(std::fs::read_to_string(place.join("index.html")).expect("is there"), html);
+    let photos = deployed.root().join("photos");
+    std::fs::create_dir(&photos).expect("a folder");
+    std::fs::write(photos.join("one.jpg"), b"x").expect("writes");
+    let refused = write_status(&photos, &Directory::at(&place), &page);
+    assert!(matches!(refused, Err(WriteError::NoPage { .. })), "{refused:?}");
+    assert!(photos.join("one.jpg").is_file());
 }

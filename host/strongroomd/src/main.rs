@@ -10,6 +10,8 @@
 
 #![forbid(unsafe_code)]
 
+mod page;
+
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 use strongroom_node::{Config, NodeError, stop_signal};
@@ -36,6 +38,8 @@ enum Server {
     Auditor(Run),
     /// Cosigns what extends all that it cosigned of a log before.
     Witness(Run),
+    /// Write a log and its status page into a directory for any static web server, then exit.
+    Page(page::PageArgs),
 }
 
 #[derive(Args)]
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Server::Gateway(run) => gateway(run),
         Server::Auditor(run) => auditor(run),
         Server::Witness(run) => witness(run),
+        Server::Page(args) => page::write(args),
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
