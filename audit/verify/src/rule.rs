@@ -187,7 +187,7 @@ fn published(bytes: &[u8], trust: &Trust, now_ms: u64) -> Result<Published, Refu
     }
     let latest_ms = now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
     if statement.timestamp_ms > latest_ms {
-        return Err(Refusal::FromTheFuture { got_ms: statement.timestamp_ms, now_ms: now_ms });
+        return Err(Refusal::FromTheFuture { got_ms: statement.timestamp_ms, now_ms });
     }
 
     // countersignature

@@ -45,8 +45,7 @@ fn the_custodians_in_force_go_on_with_it() {
     let mut world = history(1);
     world.publish(&signed(&manifest(2, &[4, 5, 6]), &[1, 2]));
     let head = kept(&world);
-    let mut good = World::default();
-    good.leaves = world.leaves.clone();
+    let mut good = World { leaves: world.leaves.clone() };
     good.publish(&signed(&manifest(3, &[4, 5, 6]), &[5, 6]));
     let counted = go_on(&publish(&good), Some(&head)).expect("holds").epochs[0].custodians;
     assert_eq!((counted.signed, counted.needed, counted.listed), (2, 2, 3));

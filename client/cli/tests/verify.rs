@@ -73,8 +73,7 @@ fn a_kept_head_goes_on_and_never_back() {
     assert!(on.out.contains("the tree extends the kept one of 2 epochs"), "{on:?}");
     // An old copy is no accusation, and takes nothing back.
     let kept = fs::read(ledger.path("head")).expect("kept");
-    let mut old = World::default();
-    old.leaves = world.leaves[..3].to_vec();
+    let old = World { leaves: world.leaves[..3].to_vec() };
     ledger.export("log", &old);
     let back = ledger.verify(&["--json", "--log", "{log}", "--from", "{head}"]).ends(3);
     assert_eq!(back.stage("kept_head"), "unchecked");

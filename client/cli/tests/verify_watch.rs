@@ -99,8 +99,7 @@ fn a_witness_that_saw_another_log_is_evidence() {
     {
         let ledger = Ledger::new();
         ledger.export("log", &one);
-        let mut view = World::default();
-        view.leaves = other.leaves.clone();
+        let mut view = World { leaves: other.leaves.clone() };
         for epoch in 3..3 + grown {
             grow(&mut view, &manifest(epoch, &[1, 2, 3]));
         }

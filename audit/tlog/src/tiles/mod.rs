@@ -9,4 +9,4 @@ mod reader;
 pub use bundle::{BundleError, decode_bundle, encode_bundle};
 pub use growth::{GROWTH_MAX, GrowthError, written};
 pub use path::{ContentError, PathError, Tile, TileKind, WIDTH};
-pub use reader::{Entries, TileError, TileSource, VerifiedTiles};
+pub use reader::{Entries, HashedEntry, TileError, TileSource, VerifiedTiles};

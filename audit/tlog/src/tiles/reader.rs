@@ -40,6 +40,9 @@ impl<S: TileSource + ?Sized> TileSource for &S {
     }
 }
 
+/// An entry and the tree's hash of it.
+pub type HashedEntry = (Vec<u8>, Hash);
+
 /// A log at one size, read through a source and authenticated by its root.
 ///
 /// As a [`NodeReader`] it makes proofs.
@@ -106,7 +109,7 @@ impl<S: TileSource> VerifiedTiles<S> {
     ///
     /// # Errors
     /// [`TileError`].
-    pub fn hashed_bundle(&self, index: u64) -> Result<Vec<(Vec<u8>, Hash)>, TileError<S::Error>> {
+    pub fn hashed_bundle(&self, index: u64) -> Result<Vec<HashedEntry>, TileError<S::Error>> {
         let first = index.checked_mul(u64::from(WIDTH)).filter(|first| *first < self.head.size);
         let first = first.ok_or(TileError::Beyond { size: self.head.size })?;
         let width = (self.head.size - first).min(u64::from(WIDTH)) as u16;

@@ -271,7 +271,7 @@ fn holds(subject: &Subject<'_>, history: &History, from: u64, report: &mut Repor
     let mut keys: Vec<[u8; 32]> = epochs.iter().map(|e| e.auditor).collect();
     keys.sort_unstable();
     keys.dedup();
-    let shown: Vec<String> = keys.iter().map(|key| short(key)).collect();
+    let shown: Vec<String> = keys.iter().map(short).collect();
     let text = format!(
         "key {} signed {span}, from {} to {}",
         shown.join(" and "),
