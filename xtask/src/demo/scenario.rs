@@ -36,6 +36,7 @@ pub(super) fn play(root: &Path, programs: &Path, data: Option<&Path>) -> Result<
     stage.say(&format!("  up in {:.2} s; {}", up.took.as_secs_f64(), up.line_with("are ready")));
     enroll_and_back_up(&stage)?;
     new_phone(&stage)?;
+    next_manifest(&stage)?;
     outages(&stage)?;
     ten_wrong_passwords(&stage)?;
     stage.say("done: everything above happened, and each step was checked");
@@ -100,6 +101,24 @@ fn new_phone(stage: &Stage) -> Result<(), String> {
         bytes as f64 / 1e6,
         restored.took.as_secs_f64()
     ));
+    Ok(())
+}
+
+/// The keys that the fleet answers with are not the app's: they come over the air, and anybody can check them.
+fn next_manifest(stage: &Stage) -> Result<(), String> {
+    stage.say("the fleet gets its next list of keys, and new custodians");
+    let rotated = stage.dev(&["rotate", "--custodians"])?;
+    expect(&rotated, OK, "rotate")?;
+    stage.say(&format!("  {}", rotated.line_with("signed by custodians")));
+    let recovered = recover(stage, "right")?;
+    expect(&recovered, OK, "recover under the next manifest")?;
+    stage.say("  the phone moved on by itself: it pins who vouches for keys, not the keys");
+    let verified = stage.device("new-phone", &["verify"])?;
+    expect(&verified, OK, "verify")?;
+    stage.say("somebody who trusts nobody reads the whole log of keys (`strongroom verify`)");
+    for line in ["witnesses ", "custodians ", "operator ", "Verified: "] {
+        stage.say(&format!("  {}", verified.line_with(line)));
+    }
     Ok(())
 }
 
