@@ -1,7 +1,7 @@
 //! Why a server does not start.
 
 use std::{io, net::SocketAddr, path::PathBuf};
-use strongroom_log::{FolderError, SubmitError, WitnessError};
+use strongroom_log::{EventSubmitError, FolderError, SubmitError, WitnessError};
 
 /// Each names the file or setting to look at.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,9 @@ pub enum ServeError {
     /// The witness's files.
     #[error("the witness does not start: {0}")]
     Witness(#[from] WitnessError),
+    /// An event was not recorded.
+    #[error("not recorded: {0}")]
+    Event(Box<EventSubmitError>),
     /// An address cannot be listened on.
     #[error("{setting}: cannot listen on {address}: {source}")]
     Listen {

@@ -17,10 +17,12 @@ mod content;
 mod error;
 mod files;
 mod http;
+mod record;
 mod tls;
 pub mod witness;
 
 pub use error::ServeError;
+pub use record::record;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

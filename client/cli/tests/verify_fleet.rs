@@ -51,7 +51,8 @@ fn a_directory_that_holds_is_verified_and_says_what_was_deployed() {
     assert_eq!(code, 0, "{out}");
     let last = out.lines().last().expect("a line");
     assert!(
-        last.starts_with("Verified as of 2026-") && last.contains("epoch 2, the latest"),
+        last.starts_with("Verified as of 2026-")
+            && last.contains("epoch 2, the latest in this copy"),
         "{out}"
     );
     assert!(last.contains("Not checked: the vaults' code"), "{out}");

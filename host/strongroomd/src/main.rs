@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod deployment;
 mod page;
 
 use clap::{Args, Parser, Subcommand};
@@ -40,6 +41,10 @@ enum Server {
     Witness(Run),
     /// Write a log and its status page into a directory for any static web server, then exit.
     Page(page::PageArgs),
+    /// Record an event of a fleet in the event log, then exit.
+    Record(deployment::RecordArgs),
+    /// Write all that proves a deployment into one directory, then exit.
+    Deployment(deployment::DeploymentArgs),
 }
 
 #[derive(Args)]
@@ -67,6 +72,8 @@ fn main() -> ExitCode {
         Server::Auditor(run) => auditor(run),
         Server::Witness(run) => witness(run),
         Server::Page(args) => page::write(args),
+        Server::Record(args) => deployment::record_event(args),
+        Server::Deployment(args) => deployment::write(args),
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,

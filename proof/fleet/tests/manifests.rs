@@ -128,6 +128,34 @@ fn without_witnesses_nothing_is_published_and_the_fleet_goes_on() {
     assert_eq!(head(&fleet, "phone")["epoch"], 2);
 }
 
+#[test]
+fn a_deployment_is_recorded_and_proved_by_one_directory() {
+    let fleet = enrolled();
+    let trust = fleet.path("fleet").join("trust.json").display().to_string();
+    let verify = |name: &str| {
+        let dir = fleet.path(name).display().to_string();
+        fleet.device("phone", &["verify", "fleet", &dir, "--development", "--trust", &trust])
+    };
+    for (epoch, name) in [(1, "first"), (2, "second")] {
+        let written = fleet.dev(&["deployment", "--out", name]);
+        assert_eq!(written.code, 0, "{}", written.text);
+        // The record stands; only its directory is written anew.
+        let again = fleet.dev(&["deployment", "--out", &format!("{name}-again")]);
+        assert_eq!(again.code, 0, "{}", again.text);
+        for name in [name.to_owned(), format!("{name}-again")] {
+            let verified = verify(&name);
+            assert_eq!(verified.code, 0, "{}", verified.text);
+            let says = format!("under epoch {epoch}, the latest in this copy");
+            assert!(verified.text.contains(&says), "{}", verified.text);
+        }
+        assert_eq!(fleet.dev(&["rotate"]).code, 0);
+    }
+    fs::write(fleet.path("second").join("ceremony.txt"), "another").expect("writes");
+    let refused = verify("second");
+    assert_eq!(refused.code, 3, "{}", refused.text);
+    assert!(refused.text.contains("REFUSED"), "{}", refused.text);
+}
+
 fn kill(pid_file: &Path) {
     let text = fs::read(pid_file).expect("pid file");
     let identity: Value = serde_json::from_slice(&text).expect("json");

@@ -84,6 +84,9 @@ pub enum SubmitError {
     /// The folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A manifest log that is read from elsewhere.
+    #[error("the manifest log: {0}")]
+    Elsewhere(String),
     /// The log.
     #[error("{0}")]
     Log(LogError),

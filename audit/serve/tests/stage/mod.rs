@@ -19,7 +19,7 @@ use strongroom_log::Submission;
 use strongroom_manifest::{Hex, Manifest};
 use strongroom_publish::{Door, PublishError, Published, publish};
 use strongroom_tlog::SeedSigner;
-use strongroom_verify::{Trust, TrustFile};
+use strongroom_verify::{Trust, TrustFile, events_origin};
 use strongroom_wire::digest::sha256;
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
 use world::{
@@ -150,7 +150,8 @@ impl Net {
     }
 
     pub(crate) fn start_witness(&mut self, at: usize) {
-        self.start_witness_with(at, "");
+        let events = log(&events_origin(ORIGIN)).key().to_string();
+        self.start_witness_with(at, &[events], "");
     }
 
     /// A witness that reads every leaf of the log at an address.
@@ -158,16 +159,16 @@ impl Net {
         let pins = serde_json::to_vec(trust().file()).expect("json");
         fs::write(self.path("trust.json"), pins).expect("writes");
         let content = format!("[content]\nlog = \"{log}\"\ntrust = \"trust.json\"\n");
-        self.start_witness_with(at, &content);
+        self.start_witness_with(at, &[], &content);
     }
 
-    fn start_witness_with(&mut self, at: usize, more: &str) {
+    fn start_witness_with(&mut self, at: usize, more_logs: &[String], more: &str) {
         let (address, _) = self.witnesses[at];
         let (name, seed) = WITNESSES[at];
         let key_file = self.path(&format!("w{at}.key"));
         seed_file(&key_file, seed);
         let config = self.path(&format!("w{at}.toml"));
-        let logs = log(ORIGIN).key().to_string();
+        let logs = [&[log(ORIGIN).key().to_string()], more_logs].concat().join("\", \"");
         let text = format!(
             "listen = \"{address}\"\nfolder = \"w{at}\"\nname = \"{name}\"\n\
              key_file = \"w{at}.key\"\nlogs = [\"{logs}\"]\nprefix = \"/witness\"\n{more}"

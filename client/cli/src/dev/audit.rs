@@ -24,7 +24,7 @@ use strongroom_log::Submission;
 use strongroom_manifest::{Hex, parse};
 use strongroom_publish::{Door, PublishError, Published};
 use strongroom_tlog::{LogSigner, SeedSigner, WitnessSigner};
-use strongroom_verify::{AuditorKey, Trust, TrustFile};
+use strongroom_verify::{AuditorKey, Trust, TrustFile, events_origin};
 
 /// How old a cosignature may be for a client.
 const COSIGNATURE_MAX_AGE_MS: u64 = 24 * keys::HOUR_MS;
@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// One of the three witnesses may be down.
 const QUORUM: u8 = 2;
 
-fn origin() -> String {
+pub(crate) fn origin() -> String {
     format!("auditor.localhost/{NAMESPACE}")
 }
 
@@ -51,7 +51,11 @@ pub(crate) fn make(
     let auditor = draft.auditor();
     private_dir(&auditor)?;
     let log = keys::make_key(&auditor.join("log.key"))?;
-    let log = named(LogSigner::new(&origin(), SeedSigner::new(&log.to_bytes())))?.key().to_string();
+    let vkey = |origin: &str| -> Result<String, DevError> {
+        let signer = named(LogSigner::new(origin, SeedSigner::new(&log.to_bytes())))?;
+        Ok(signer.key().to_string())
+    };
+    let (log, events) = (vkey(&origin())?, vkey(&events_origin(&origin()))?);
     let statement = keys::make_key(&auditor.join("statement.key"))?;
     let operator = keys::make_key(&draft.operator_key())?;
     let mut witnesses = Vec::new();
@@ -61,7 +65,7 @@ pub(crate) fn make(
         let key = keys::make_key(&dir.join("witness.key"))?;
         let name = format!("witness-{witness}.localhost");
         let signer = named(WitnessSigner::new(&name, SeedSigner::new(&key.to_bytes())))?;
-        let config = to_toml(&witness_file(state, witness, &name, &log))?;
+        let config = to_toml(&witness_file(state, witness, &name, [&log, &events]))?;
         write_private(&dir.join("witness.toml"), config.as_bytes())?;
         witnesses.push((signer.key().to_string(), state.witness_url(witness)));
     }
@@ -136,16 +140,21 @@ struct WitnessFile<'a> {
     folder: &'static str,
     name: &'a str,
     key_file: &'static str,
-    logs: [&'a str; 1],
+    logs: [&'a str; 2],
 }
 
-fn witness_file<'a>(state: &State, witness: u8, name: &'a str, log: &'a str) -> WitnessFile<'a> {
+fn witness_file<'a>(
+    state: &State,
+    witness: u8,
+    name: &'a str,
+    logs: [&'a str; 2],
+) -> WitnessFile<'a> {
     WitnessFile {
         listen: loopback(state.witness_port(witness)),
         folder: "data",
         name,
         key_file: "witness.key",
-        logs: [log],
+        logs,
     }
 }
 

@@ -8,7 +8,8 @@
 //! ├ custodians.json, custodians/N.key
 //! ├ trust.json                 what clients pin: custodians, auditor, operator, log, witnesses
 //! ├ operator.key
-//! ├ auditor/auditor.toml, policy.txt, log.key, statement.key, auditor.log, auditor.pid, data/
+//! ├ auditor/auditor.toml, policy.txt, log.key, statement.key, auditor.log, auditor.pid, data/, events/
+//! ├ deployments/EPOCH/ceremony.txt, event.json, bundle
 //! ├ witness-N/witness.toml, witness.key, witness.log, witness.pid, data/
 //! ├ gateway.toml, users.toml, ticket.key, gateway.log, gateway.pid
 //! ├ node-N/node.toml, node.log, node.pid, vault/, data/

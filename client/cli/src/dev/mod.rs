@@ -4,6 +4,7 @@
 //! anybody: the manifest says `software`, clients need development floors, and each start says it.
 
 mod audit;
+mod deployment;
 mod error;
 mod genesis;
 mod http;
@@ -106,6 +107,18 @@ pub enum DevCommand {
         #[command(flatten)]
         programs: ProgramsFolder,
     },
+    /// Record the deployment under the manifest of now, and write all that proves it into one directory
+    Deployment {
+        /// The directory; it must not exist
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Which fleet
+        #[command(flatten)]
+        folder: Folder,
+        /// Which programs
+        #[command(flatten)]
+        programs: ProgramsFolder,
+    },
     /// Users of the fleet
     #[command(subcommand)]
     User(UserCommand),
@@ -177,6 +190,10 @@ pub fn run(command: DevCommand, json: bool) -> Result<(), DevError> {
         DevCommand::Rotate { custodians, folder, programs } => {
             let programs = Programs::find(programs.programs.as_deref())?;
             rotate::rotate(&folder.layout()?, custodians, &programs, voice)
+        }
+        DevCommand::Deployment { out, folder, programs } => {
+            let programs = Programs::find(programs.programs.as_deref())?;
+            deployment::write(&folder.layout()?, &out, &programs, voice)
         }
         DevCommand::Down { folder } => down(&folder.layout()?, voice),
         DevCommand::User(UserCommand::Add { name, folder }) => {

@@ -164,21 +164,12 @@ impl Programs {
 
     /// Runs the vault program to its end and gives what it printed.
     pub(crate) fn vault(&self, arguments: &[OsString]) -> Result<String, DevError> {
-        let output = Command::new(&self.vault)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|e| DevError::io("run", &self.vault, &e))?;
-        if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr);
-            return Err(DevError::failed(format!(
-                "strongroom-vault {}: {}",
-                arguments.first().unwrap_or(&OsString::new()).display(),
-                words.trim()
-            )));
-        }
-        String::from_utf8(output.stdout)
-            .map_err(|_| DevError::failed("strongroom-vault printed no text"))
+        run(&self.vault, arguments)
+    }
+
+    /// Runs a command of the servers' program to its end and gives what it printed.
+    pub(crate) fn daemon(&self, arguments: &[OsString]) -> Result<String, DevError> {
+        run(&self.daemon, arguments)
     }
 
     /// Starts a process of its own session, and remembers it.
@@ -212,6 +203,25 @@ impl Programs {
         remember(&files.pid, &identity)?;
         Ok(identity)
     }
+}
+
+fn run(program: &Path, arguments: &[OsString]) -> Result<String, DevError> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| DevError::io("run", program, &e))?;
+    let name = program.file_name().unwrap_or_default().display();
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(DevError::failed(format!(
+            "{name} {}: {}",
+            arguments.first().unwrap_or(&OsString::new()).display(),
+            words.trim()
+        )));
+    }
+    String::from_utf8(output.stdout)
+        .map_err(|_| DevError::failed(format!("{name} printed no text")))
 }
 
 /// Becomes the program in a session of its own: no terminal that closes takes it along.

@@ -155,19 +155,19 @@ pub(crate) fn configure_gateway(
 }
 
 /// Arguments for a program, paths among them.
-struct Words(Vec<OsString>);
+pub(crate) struct Words(pub(crate) Vec<OsString>);
 
-fn words<const N: usize>(first: [&str; N]) -> Words {
+pub(crate) fn words<const N: usize>(first: [&str; N]) -> Words {
     Words(first.into_iter().map(OsString::from).collect())
 }
 
 impl Words {
-    fn word(mut self, word: &str) -> Self {
+    pub(crate) fn word(mut self, word: &str) -> Self {
         self.0.push(word.into());
         self
     }
 
-    fn path(mut self, path: &Path) -> Self {
+    pub(crate) fn path(mut self, path: &Path) -> Self {
         self.0.push(path.into());
         self
     }

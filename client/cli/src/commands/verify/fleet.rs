@@ -77,7 +77,7 @@ fn sentence(checked: &Checked, trust: &Trust, now_ms: u64) -> String {
             " Not checked: a vault's binary; compare its measurement with `strongroom verify --binary`."
         };
         return format!(
-            "Verified as of {}: fleet {} of {namespace} was deployed under epoch {}, the latest, on {}; \
+            "Verified as of {}: fleet {} of {namespace} was deployed under epoch {}, the latest in this copy of the log, on {}; \
              transcript and evidence are those that the operator signed, and {events} logged events \
              keep the rules.{measured}",
             utc(now_ms),

@@ -1,0 +1,126 @@
+//! A development fleet's deployment: recorded in the event log, and proved by one directory (spec §24).
+
+use super::{
+    audit,
+    error::DevError,
+    keys,
+    layout::{FLEET, Layout, private_dir, write_private},
+    processes::Programs,
+    setup::words,
+    start_process,
+};
+use crate::voice::Voice;
+use ed25519_dalek::Signer as _;
+use serde_json::json;
+use std::{fs, path::Path};
+use strongroom_manifest::{Hex, Manifest, parse};
+use strongroom_verify::{Deployment, DeploymentKind, Event, events_origin};
+use strongroom_wire::digest::sha256;
+
+/// Records the deployment under the manifest of now, and writes its directory.
+pub(crate) fn write(
+    layout: &Layout,
+    out: &Path,
+    programs: &Programs,
+    voice: Voice,
+) -> Result<(), DevError> {
+    let state = layout.load()?;
+    for process in state.audit_processes() {
+        start_process(layout, process, programs)?;
+    }
+    let published = audit::publish(layout, &state, layout, voice)?;
+    let read = |path: &Path| fs::read(path).map_err(|e| DevError::io("read", path, &e));
+    let bytes = read(&layout.manifest())?;
+    let manifest = parse(&bytes).map_err(|e| DevError::failed(e.to_string()))?;
+    let papers = layout.path("deployments").join(manifest.epoch.to_string());
+    private_dir(&papers)?;
+    let (ceremony, event, bundle) =
+        (papers.join("ceremony.txt"), papers.join("event.json"), papers.join("bundle"));
+    // What is recorded once is recorded again as it was: an event with another time is another event.
+    if !event.exists() {
+        let text = transcript(&manifest);
+        let record = record(layout, &manifest, &bytes, text.as_bytes())?;
+        write_private(&ceremony, text.as_bytes())?;
+        write_private(&event, &record.to_json())?;
+    }
+    write_private(&bundle, &published.bundle)?;
+    let events = layout.auditor().join("events");
+    let config = layout.auditor().join("auditor.toml");
+    let recorded = words(["record", "--config"]).path(&config).word("--events").path(&events);
+    programs.daemon(&recorded.word("--event").path(&event).0)?;
+    let out = std::path::absolute(out).map_err(|e| DevError::io("find", out, &e))?;
+    let arguments = words(["deployment", "--development", "--fleet", FLEET, "--log"])
+        .path(&layout.auditor().join("data"))
+        .word("--events")
+        .path(&events)
+        .word("--trust")
+        .path(&layout.trust())
+        .word("--bundle")
+        .path(&bundle)
+        .word("--ceremony")
+        .path(&ceremony)
+        .word("--out")
+        .path(&out);
+    programs.daemon(&arguments.0)?;
+    let trust = layout.trust();
+    voice.result(
+        "deployment",
+        &format!(
+            "{} proves the deployment of fleet {FLEET} under epoch {}. Next:\n\n  strongroom verify fleet {} \
+             --development --trust {}\n",
+            out.display(),
+            manifest.epoch,
+            out.display(),
+            trust.display()
+        ),
+        json!({"dir": out, "epoch": manifest.epoch, "fleet": FLEET, "trust": trust}),
+    );
+    Ok(())
+}
+
+/// What people with keys in their pockets would have said and done, as far as it happened here.
+fn transcript(manifest: &Manifest) -> String {
+    let mut lines = vec![
+        "A development ceremony. No people met; one command made every key in one folder."
+            .to_owned(),
+        format!("namespace {}", manifest.namespace),
+        format!("epoch {}", manifest.epoch),
+    ];
+    let custodians = &manifest.custodians;
+    lines.push(format!("custodians {} of {}:", custodians.threshold, custodians.keys.len()));
+    lines.extend(custodians.keys.iter().map(|key| format!("  {key:?}")));
+    for fleet in &manifest.fleets {
+        lines.push(format!("fleet {}, protection {:?}:", fleet.id, fleet.protection));
+        let nodes = fleet.nodes.iter();
+        lines.extend(nodes.map(|node| {
+            format!("  node {} at {}: identity {:?}", node.id, node.site, node.identity_key)
+        }));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn record(
+    layout: &Layout,
+    manifest: &Manifest,
+    bytes: &[u8],
+    ceremony: &[u8],
+) -> Result<Event, DevError> {
+    let fleet =
+        manifest.fleet(FLEET).ok_or_else(|| DevError::failed("the manifest lists no fleet dev"))?;
+    let mut event = Event::Deployment(Deployment {
+        ceremony_sha256: Hex(sha256(ceremony)),
+        epoch: manifest.epoch,
+        // No hardware speaks for these keys.
+        evidence_sha256: Hex(sha256(b"")),
+        fleet: FLEET.to_owned(),
+        kind: DeploymentKind::Deployment,
+        manifest_sha256: Hex(sha256(bytes)),
+        measurement: fleet.measurement.clone(),
+        signatures: Vec::new(),
+        time_ms: keys::now_ms()?,
+    });
+    let operator = keys::load_key(&layout.operator_key())?;
+    let statement = event.statement(&events_origin(&audit::origin()));
+    event.sign(operator.verifying_key().to_bytes(), operator.sign(&statement).to_bytes());
+    Ok(event)
+}
