@@ -6,7 +6,7 @@ use crate::{
     events::{CheckedEvent, Manifests, check_events},
 };
 use strongroom_manifest::{Floors, Hex, Manifest};
-use strongroom_page::{Facts, Outcome, Stage};
+use strongroom_page::{Facts, Outcome, Report, Stage, Stopped};
 use strongroom_tlog::{
     TreeHead, caps,
     policy::Vouched,
@@ -17,9 +17,6 @@ use strongroom_verify::{
     Trust,
 };
 use strongroom_wire::digest::sha256;
-
-/// The step that does not hold, what follows, and why.
-pub(crate) type Stopped = (&'static str, Outcome, String);
 
 /// What the reader knows of itself.
 #[derive(Debug, Clone, Copy)]
@@ -43,42 +40,12 @@ pub struct Proven {
     pub witnesses: Vec<Vouched>,
 }
 
-/// A check's steps, up to the first that does not hold, and what follows from them.
-#[derive(Debug, Clone)]
-pub struct Checked {
-    stages: Vec<Stage>,
-    ended: Result<Box<Proven>, Outcome>,
-}
-
-impl Checked {
-    /// How it ended.
-    pub fn outcome(&self) -> Outcome {
-        match &self.ended {
-            Ok(_) => Outcome::Verified,
-            Err(outcome) => *outcome,
-        }
-    }
-
-    /// Its steps, in their order.
-    pub fn stages(&self) -> &[Stage] {
-        &self.stages
-    }
-
-    /// The deployment; none unless all of it holds.
-    pub fn proven(&self) -> Option<&Proven> {
-        self.ended.as_deref().ok()
-    }
-}
+/// The check of a directory.
+pub type Checked = Report<Proven>;
 
 /// Checks a deployment directory with the reader's own pins, without a network.
 pub fn check_deployment<S: TileSource>(source: &S, trust: &Trust, at: &At<'_>) -> Checked {
-    let mut stages = Vec::new();
-    let ended = run(source, trust, at, &mut stages);
-    let ended = ended.map_err(|(name, outcome, text)| {
-        stages.push(Stage { name, holds: false, text });
-        outcome
-    });
-    Checked { stages, ended: ended.map(Box::new) }
+    Report::of(|stages| run(source, trust, at, stages))
 }
 
 fn run<S: TileSource>(
@@ -89,7 +56,7 @@ fn run<S: TileSource>(
 ) -> Result<Proven, Stopped> {
     let checkpoint = file(source, "log", CHECKPOINT, caps::NOTE_LEN_MAX)?;
     let log = strongroom_page::check(trust, &checkpoint, source, at.now_ms);
-    let Some(facts) = log.facts().cloned() else {
+    let Some(facts) = log.proven().cloned() else {
         let (mut own, outcome) = (log.stages().to_vec(), log.outcome());
         // The last is the one that does not hold.
         let last = own.pop();

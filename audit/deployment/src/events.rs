@@ -1,9 +1,9 @@
 //! Every event of an event log, each under the manifest of its epoch.
 
-use crate::{CHECKPOINT, check::Stopped};
+use crate::CHECKPOINT;
 use std::collections::BTreeMap;
 use strongroom_manifest::{Manifest, parse};
-use strongroom_page::Outcome;
+use strongroom_page::{Outcome, Stopped};
 use strongroom_tlog::{
     LogKey, Note, SignedCheckpoint, caps,
     policy::Vouched,

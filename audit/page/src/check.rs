@@ -2,7 +2,7 @@
 
 use crate::{
     files::{shorter, signatures_path},
-    report::{Facts, Outcome, Report, Stage},
+    report::{Facts, Outcome, Report, Stage, Stopped},
     time::{ago, utc},
 };
 use strongroom_manifest::{Manifest, parse};
@@ -19,17 +19,8 @@ pub const EPOCHS_MAX: u64 = 16_384;
 
 /// Checks a checkpoint and everything below it, with the caller's trust and clock.
 pub fn check<S: TileSource>(trust: &Trust, checkpoint: &[u8], source: &S, now_ms: u64) -> Report {
-    let mut stages = Vec::new();
-    let ended = run(trust, checkpoint, source, now_ms, &mut stages);
-    let ended = ended.map_err(|(name, outcome, text)| {
-        stages.push(Stage { name, holds: false, text });
-        outcome
-    });
-    Report::of(stages, ended.map(Box::new))
+    Report::of(|stages| run(trust, checkpoint, source, now_ms, stages))
 }
-
-/// The step that does not hold, what follows, and why.
-type Stopped = (&'static str, Outcome, String);
 
 fn run<S: TileSource>(
     trust: &Trust,

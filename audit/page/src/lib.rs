@@ -18,4 +18,4 @@ mod time;
 pub use check::{EPOCHS_MAX, check};
 pub use files::{Absent, Files, needed};
 pub use page::{Command, Page, PageError, Told, Verifier, Written, paths, write};
-pub use report::{Facts, Outcome, Report, Stage};
+pub use report::{Facts, Outcome, Report, Stage, Stopped};

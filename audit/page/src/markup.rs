@@ -41,7 +41,7 @@ fn code(text: &str) -> String {
 
 /// What a check found, as the first thing that a visitor reads.
 pub(crate) fn verdict(report: &Report, trust: &str, now_ms: u64) -> String {
-    let (headline, meaning) = match (report.outcome(), report.facts()) {
+    let (headline, meaning) = match (report.outcome(), report.proven()) {
         (Outcome::Verified, facts) => {
             let epochs = facts.map_or(0, |facts| facts.epochs.len());
             let all = if epochs == 1 {
@@ -384,7 +384,7 @@ mod tests {
         let told = verdict(&Report::unchecked("log", "x".to_owned()), "trust", 0);
         assert!(told.contains("Not verified") && !told.contains("Verified in this browser"));
         for outcome in [Outcome::Contradiction, Outcome::Refused, Outcome::Unchecked] {
-            let told = verdict(&Report::of(Vec::new(), Err(outcome)), "trust", 0);
+            let told = verdict(&Report::of(|_| Err(("log", outcome, String::new()))), "trust", 0);
             assert!(!told.contains("Verified in this browser"), "{told}");
         }
     }

@@ -89,7 +89,7 @@ pub fn write<S: TileSource>(
 ) -> Result<Written, PageError> {
     let trust = Trust::parse(page.trust)?;
     let report = check(&trust, checkpoint, source, page.now_ms);
-    let Some(facts) = report.facts() else {
+    let Some(facts) = report.proven() else {
         let why = report.stages().last().map(|stage| format!("{}: {}", stage.name, stage.text));
         return Err(PageError::NotVerified {
             outcome: report.outcome(),
@@ -203,7 +203,7 @@ pub struct Told {
 impl Told {
     /// A report, as the page shows it. `trust` says whose trust file was used.
     pub fn of(report: &Report, trust: &str, now_ms: u64) -> Self {
-        let facts = report.facts();
+        let facts = report.proven();
         let section = |make: &dyn Fn(&Facts) -> String| facts.map(make).unwrap_or_default();
         Self {
             outcome: report.outcome().name(),

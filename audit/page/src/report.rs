@@ -55,26 +55,26 @@ pub struct Facts {
     pub manifest: Manifest,
 }
 
+/// The step that does not hold, what follows, and why.
+pub type Stopped = (&'static str, Outcome, String);
+
 /// A check's steps, up to the first that does not hold, and what follows from them.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct Report<T = Facts> {
     stages: Vec<Stage>,
-    ended: Result<Box<Facts>, Outcome>,
+    ended: Result<Box<T>, Outcome>,
 }
 
-impl Report {
-    pub(crate) fn of(stages: Vec<Stage>, ended: Result<Box<Facts>, Outcome>) -> Self {
+impl<T> Report<T> {
+    /// Runs a check that notes each step that holds, and ends with what it proves or at the first step
+    /// that does not hold.
+    pub fn of(run: impl FnOnce(&mut Vec<Stage>) -> Result<T, Stopped>) -> Self {
+        let mut stages = Vec::new();
+        let ended = run(&mut stages).map(Box::new).map_err(|(name, outcome, text)| {
+            stages.push(Stage { name, holds: false, text });
+            outcome
+        });
         Self { stages, ended }
-    }
-
-    /// A check that did not begin, because of this.
-    pub fn unchecked(name: &'static str, text: String) -> Self {
-        let stages = vec![Stage { name, holds: false, text }];
-        Self { stages, ended: Err(Outcome::Unchecked) }
-    }
-
-    pub(crate) fn stopped((name, outcome, text): (&'static str, Outcome, String)) -> Self {
-        Self { stages: vec![Stage { name, holds: false, text }], ended: Err(outcome) }
     }
 
     /// How it ended.
@@ -90,8 +90,19 @@ impl Report {
         &self.stages
     }
 
-    /// What the log says; only a verified log says anything.
-    pub fn facts(&self) -> Option<&Facts> {
+    /// What was proved; none unless all of it holds.
+    pub fn proven(&self) -> Option<&T> {
         self.ended.as_deref().ok()
+    }
+}
+
+impl Report {
+    /// A check that did not begin, because of this.
+    pub fn unchecked(name: &'static str, text: String) -> Self {
+        Self::stopped((name, Outcome::Unchecked, text))
+    }
+
+    pub(crate) fn stopped(stopped: Stopped) -> Self {
+        Self::of(|_| Err(stopped))
     }
 }

@@ -24,7 +24,7 @@ fn report(site: &Site) -> Report {
 fn ended(report: &Report) -> (Outcome, Option<&'static str>) {
     let broken = report.stages().iter().find(|stage| !stage.holds);
     assert_eq!(broken.is_none(), report.outcome() == Outcome::Verified);
-    assert_eq!(report.facts().is_some(), report.outcome() == Outcome::Verified);
+    assert_eq!(report.proven().is_some(), report.outcome() == Outcome::Verified);
     let told = Told::of(report, "x", now_ms());
     assert_eq!(told.verdict.contains("Verified in this browser"), broken.is_none());
     (report.outcome(), broken.map(|stage| stage.name))
@@ -36,7 +36,7 @@ fn a_good_log_is_verified_step_by_step() {
     assert_eq!(ended(&report), (Outcome::Verified, None), "{:?}", report.stages());
     let names: Vec<_> = report.stages().iter().map(|stage| stage.name).collect();
     assert_eq!(names, ["log", "witnesses", "history", "validity"]);
-    let facts = report.facts().expect("facts");
+    let facts = report.proven().expect("facts");
     assert_eq!(facts.epochs.len(), 3);
     assert_eq!(facts.manifest.fleets, epochs()[2].fleets);
     assert_eq!(facts.manifest.epoch, 3);

@@ -61,7 +61,7 @@ impl Connection {
         let note = format!("the fleet has a new manifest, of epoch {}", manifest.epoch);
         cx.voice.note("new_manifest", &note);
         let to = destination(&self.profile, &manifest, &self.account)?;
-        let client = client(cx, to, http.believing(belief));
+        let client = self.client.moved_to(to, http.believing(belief));
         Ok(Self { client, manifest, ..self })
     }
 }

@@ -137,7 +137,7 @@ impl Failure {
 
     /// Whether it is certain that no attempt was charged.
     pub(crate) fn is_free(&self) -> bool {
-        self.cost.as_ref().is_none_or(|cost| cost.name == "none")
+        self.cost.as_ref().is_some_and(|cost| cost.name == "none")
     }
 
     /// Whether the same command, run again, goes to a newer manifest.

@@ -34,6 +34,14 @@ impl<T: Transport> StrongroomClient<T> {
         Self { patience, ..self }
     }
 
+    /// The same session towards another manifest's fleet: what was refused stays refused, and is not sent
+    /// again. An attempt that is under way is left behind: it is sealed to the old one.
+    #[must_use]
+    pub fn moved_to(self, destination: Destination, transport: T) -> Self {
+        self.session.close();
+        Self { destination, transport, ..self }
+    }
+
     /// Where requests go.
     pub fn destination(&self) -> &Destination {
         &self.destination

@@ -193,6 +193,12 @@ async fn a_refused_password_is_not_sent_again_in_this_session() {
     assert_eq!(again.expect_err("refused"), SdkError::RefusedBefore);
     assert_eq!(road.failures(&slot), 1);
     assert_eq!(road.verbs().len(), 2);
+    // Nor when the fleet has a new manifest meanwhile.
+    let to = client.destination().clone();
+    let client = client.moved_to(to, road.clone());
+    let again = client.recover(&word("wrong"), &device(), false).await;
+    assert_eq!(again.expect_err("refused"), SdkError::RefusedBefore);
+    assert_eq!(road.verbs().len(), 2);
     client.recover(&word("correct horse"), &device(), false).await.expect("recovered");
 }
 

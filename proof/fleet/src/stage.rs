@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -95,6 +95,24 @@ impl Fleet {
         let mut command = self.command();
         command.arg("dev").args(arguments).arg("--dir").arg(self.path("fleet"));
         run(command)
+    }
+
+    /// The same, killed after a while.
+    ///
+    /// # Panics
+    /// If it cannot be started or waited for.
+    pub fn dev_killed_after(&self, arguments: &[&str], after: Duration) -> Run {
+        let mut command = self.command();
+        command.arg("dev").args(arguments).arg("--dir").arg(self.path("fleet"));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let began = Instant::now();
+        let mut child = command.spawn().expect("strongroom runs");
+        std::thread::sleep(after);
+        // Servers that it started are sessions of their own, and live on.
+        let _ = child.kill();
+        let status = child.wait().expect("it ends");
+        let code = status.code().unwrap_or(-1);
+        Run { code, text: format!("{status}"), took: began.elapsed() }
     }
 
     /// The node that leads.

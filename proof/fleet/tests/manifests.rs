@@ -129,6 +129,26 @@ fn without_witnesses_nothing_is_published_and_the_fleet_goes_on() {
 }
 
 #[test]
+fn a_rotation_that_is_killed_anywhere_is_finished_by_the_next() {
+    let fleet = enrolled();
+    let mut before = 1;
+    // Around the publication, and while nodes stop and start.
+    for ms in [150, 500] {
+        let killed = fleet.dev_killed_after(&["rotate", "--custodians"], Duration::from_millis(ms));
+        assert_ne!(killed.code, 0, "it was over before it was killed: {}", killed.text);
+        let finished = fleet.dev(&["rotate"]);
+        assert_eq!(finished.code, 0, "{}", finished.text);
+        recovers(&fleet.recover_patiently("phone", "right"));
+        let seen = head(&fleet, "phone")["epoch"].as_u64().expect("a number");
+        // One epoch more: what was left half done. Two if its manifest was in place already.
+        assert!((before + 1..=before + 2).contains(&seen), "{before} {seen}");
+        before = seen;
+    }
+    fleet.new_device("new", "alice");
+    recovers(&fleet.recover("new", "right"));
+}
+
+#[test]
 fn a_deployment_is_recorded_and_proved_by_one_directory() {
     let fleet = enrolled();
     let trust = fleet.path("fleet").join("trust.json").display().to_string();

@@ -116,7 +116,7 @@ fn next_manifest(stage: &Stage) -> Result<(), String> {
     let verified = stage.device("new-phone", &["verify"])?;
     expect(&verified, OK, "verify")?;
     stage.say("somebody who trusts nobody reads the whole log of keys (`strongroom verify`)");
-    for line in ["witnesses ", "custodians ", "operator ", "Verified: "] {
+    for line in ["witnesses  ", "custodians  ", "operator  ", "Verified: "] {
         stage.say(&format!("  {}", verified.line_with(line)));
     }
     Ok(())

@@ -274,7 +274,11 @@ fn up(layout: &Layout, wish: &Wish, programs: &Programs, voice: Voice) -> Result
         start_process(layout, Process::Node(*node), programs)?;
     }
     start_process(layout, Process::Gateway, programs)?;
-    audit::publish(layout, &state, layout, voice)?;
+    let published = audit::publish(layout, &state, layout, voice);
+    published.map_err(|error| match rotate::is_under_way(layout) {
+        true => error.hint("a rotation was interrupted: `strongroom dev rotate` finishes it"),
+        false => error,
+    })?;
     genesis::start_if_needed(layout, &state, programs, &nodes, voice)?;
     genesis::wait_until_ready(layout, &state, &nodes)?;
     say_up(layout, &state, voice);

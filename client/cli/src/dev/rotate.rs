@@ -29,7 +29,10 @@ pub(crate) fn rotate(
 ) -> Result<(), DevError> {
     let state = layout.load()?;
     let next = layout.next();
-    if next.manifest().exists() {
+    for process in state.audit_processes() {
+        start_process(layout, process, programs)?;
+    }
+    if is_under_way(layout) {
         tell(voice, "going on with the manifest in next/");
     } else {
         draft(layout, new_custodians)?;
@@ -60,6 +63,11 @@ pub(crate) fn rotate(
         json!({"epoch": epoch, "custodians_changed": new_custodians}),
     );
     Ok(())
+}
+
+/// Whether a manifest waits in `next/`: one that may be published already.
+pub(crate) fn is_under_way(layout: &Layout) -> bool {
+    layout.next().manifest().exists()
 }
 
 /// Writes the next manifest, signed by the custodians of now, into `next/`.
