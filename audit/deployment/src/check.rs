@@ -68,8 +68,8 @@ fn run<S: TileSource>(
     stages.extend_from_slice(log.stages());
     let mut hold = |name, text| stages.push(Stage { name, holds: true, text });
 
-    same_pins(&file(source, "trust", TRUST, TRUST_LEN_MAX)?, trust)?;
-    hold("trust", format!("{TRUST} names the same parties as your pins"));
+    let pins = same_pins(&file(source, "trust", TRUST, TRUST_LEN_MAX)?, trust)?;
+    hold("trust", pins);
 
     let head = facts.checkpoint.head();
     let (events, witnesses) = events(source, trust, head, at.now_ms)?;
@@ -112,8 +112,9 @@ fn file<S: TileSource>(
         .map_err(|error| (step, Outcome::Unchecked, format!("{path}: {error}")))
 }
 
-/// Whoever copies the directory's trust file must come to trust the same parties.
-fn same_pins(bytes: &[u8], trust: &Trust) -> Result<(), Stopped> {
+/// Whether the directory's trust file is of the same namespace. Auditor keys and witnesses may differ, as
+/// apps of different times do; that they do is told.
+fn same_pins(bytes: &[u8], trust: &Trust) -> Result<String, Stopped> {
     let refused = |text: String| ("trust", Outcome::Refused, text);
     let theirs = Trust::parse(bytes).map_err(|error| refused(error.to_string()))?;
     let (got, expected) = (theirs.file(), trust.file());
@@ -125,7 +126,13 @@ fn same_pins(bytes: &[u8], trust: &Trust) -> Result<(), Stopped> {
     ];
     match differing.iter().find(|(_, same)| !same) {
         Some((what, _)) => Err(refused(format!("{TRUST} has another {what} than your pins"))),
-        None => Ok(()),
+        None if (&got.auditor_keys, &got.policy) == (&expected.auditor_keys, &expected.policy) => {
+            Ok(format!("{TRUST} names the same parties as your pins"))
+        }
+        None => Ok(format!(
+            "{TRUST} names the same log, operator and custodians as your pins, and OTHER auditor keys or \
+             witnesses: nobody should copy it"
+        )),
     }
 }
 

@@ -9,11 +9,10 @@ use strongroom_tlog::{
     policy::Vouched,
     tiles::{TileSource, VerifiedTiles},
 };
-use strongroom_verify::{Event, EventOrder, Leaf, Noted, Trust, check_event, events_origin};
+use strongroom_verify::{
+    EVENTS_MAX, Event, EventOrder, Leaf, Noted, Trust, check_event, events_origin,
+};
 use strongroom_wire::digest::sha256;
-
-/// The longest event log that is checked.
-pub const EVENTS_MAX: u64 = 65_536;
 
 /// One event that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

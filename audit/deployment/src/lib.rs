@@ -15,7 +15,7 @@ mod write;
 
 pub use check::{At, Checked, Proven, check_deployment};
 pub use directory::{Directory, DirectoryError};
-pub use events::{CheckedEvent, EVENTS_MAX};
+pub use events::CheckedEvent;
 pub use write::{Papers, WriteError, Written, write_deployment, write_status};
 
 /// The largest transcript or evidence that is read, in bytes.

@@ -3,7 +3,7 @@
 use crate::{
     BUNDLE, CEREMONY, CHECKPOINT, EVENTS, EVIDENCE, RECORD, TRUST,
     check::{At, Checked, check_deployment},
-    directory::Directory,
+    directory::{Below, Directory},
 };
 use core::fmt::Write as _;
 use std::{
@@ -75,10 +75,12 @@ pub fn write_deployment<M: TileSource, E: TileSource>(
         fs::remove_dir_all(&draft).map_err(|source| WriteError::io(&draft, source))?;
     }
     let mut out = Draft { root: draft, files: Vec::new() };
-    let size = size_of(manifest_log)?;
-    copy_log(manifest_log, size, "", &mut out)?;
-    copy_log(event_log, size_of(event_log)?, "events/", &mut out)?;
-    let record = record(event_log, &trust, papers.fleet, size)?;
+    let size = copy_log(manifest_log, "", &mut out)?;
+    copy_log(event_log, "events/", &mut out)?;
+    // From here on of the copies: a log that lives may have grown meanwhile.
+    let copied = Directory::at(&out.root);
+    let events = Below { source: &copied, folder: EVENTS };
+    let record = record(&events, &trust, papers.fleet, size)?;
     out.put(RECORD, &record.to_json())?;
     out.put(CEREMONY, papers.ceremony)?;
     out.put(EVIDENCE, papers.evidence)?;
@@ -89,8 +91,8 @@ pub fn write_deployment<M: TileSource, E: TileSource>(
         verifier: papers.verifier,
         now_ms: papers.now_ms,
     };
-    let checkpoint = read(manifest_log, CHECKPOINT)?;
-    let files = strongroom_page::write(&out.root, &checkpoint, manifest_log, &page)?;
+    let checkpoint = read(&copied, CHECKPOINT)?;
+    let files = strongroom_page::write(&out.root, &checkpoint, &copied, &page)?;
     out.files.extend(files.files);
     out.put("README.txt", readme(&trust, &record, papers).as_bytes())?;
 
@@ -102,8 +104,9 @@ pub fn write_deployment<M: TileSource, E: TileSource>(
         return Err(WriteError::NotVerified { outcome: checked.outcome(), why });
     }
     sync(&out.root)?;
-    // A crash before this leaves a draft; after it, the directory is there whole.
+    // A crash before this leaves a draft; once this has returned, the directory is there whole.
     fs::rename(&out.root, place).map_err(|source| WriteError::io(place, source))?;
+    sync_name(place)?;
     Ok(Written { files: out.files, checked })
 }
 
@@ -121,13 +124,19 @@ pub fn write_status<M: TileSource>(
         let path = path.to_owned();
         move |source| WriteError::io(&path, source)
     };
-    // Nothing else than what this function wrote is ever replaced.
-    if place.exists() && !place.join("status/style.css").is_file() {
-        return Err(WriteError::NoPage { place: place.to_owned() });
-    }
     let name = place.file_name().unwrap_or_default().to_string_lossy();
     let beside = |kind: &str| place.with_file_name(format!(".{name}.{kind}"));
     let (draft, old) = (beside("draft"), beside("old"));
+    // A crash between the two renames below left the older page aside: it is the page until a new one is
+    // made.
+    if !place.exists() && old.exists() {
+        fs::rename(&old, place).map_err(failed(place))?;
+    }
+    // Nothing else than a page is ever replaced, and a deployment directory is written once.
+    let is_page = place.join("status/style.css").is_file() && !place.join(RECORD).exists();
+    if place.exists() && !is_page {
+        return Err(WriteError::NoPage { place: place.to_owned() });
+    }
     for left in [&draft, &old] {
         if left.exists() {
             // Of a crash within this function: nothing else makes them.
@@ -135,16 +144,25 @@ pub fn write_status<M: TileSource>(
         }
     }
     let mut out = Draft { root: draft, files: Vec::new() };
-    copy_log(manifest_log, size_of(manifest_log)?, "", &mut out)?;
-    let checkpoint = read(manifest_log, CHECKPOINT)?;
-    out.files.extend(strongroom_page::write(&out.root, &checkpoint, manifest_log, page)?.files);
+    copy_log(manifest_log, "", &mut out)?;
+    // Of the copy: what is checked is what is published, however the log grows meanwhile.
+    let copied = Directory::at(&out.root);
+    let checkpoint = read(&copied, CHECKPOINT)?;
+    out.files.extend(strongroom_page::write(&out.root, &checkpoint, &copied, page)?.files);
     sync(&out.root)?;
-    if place.exists() {
+    let replaces = place.exists();
+    if replaces {
         fs::rename(place, &old).map_err(failed(place))?;
     }
-    // A crash between these two leaves no page for a moment: the next writing brings one.
-    fs::rename(&out.root, place).map_err(failed(place))?;
-    if old.exists() {
+    // A crash here: see above. The names are synced once both are as they shall be.
+    if let Err(error) = fs::rename(&out.root, place) {
+        if replaces {
+            fs::rename(&old, place).map_err(failed(place))?;
+        }
+        return Err(WriteError::io(place, error));
+    }
+    sync_name(place)?;
+    if replaces {
         fs::remove_dir_all(&old).map_err(failed(&old))?;
     }
     Ok(out.files)
@@ -182,38 +200,40 @@ fn sync(folder: &Path) -> Result<(), WriteError> {
     fs::File::open(folder).and_then(|file| file.sync_all()).map_err(failed)
 }
 
+/// The name of a directory, on the disk.
+fn sync_name(place: &Path) -> Result<(), WriteError> {
+    let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let synced = fs::File::open(parent).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| WriteError::io(parent, source))
+}
+
 fn read<S: TileSource>(source: &S, path: &str) -> Result<Vec<u8>, WriteError> {
     let failed =
         |error: S::Error| WriteError::Source { path: path.to_owned(), why: error.to_string() };
     source.read(path, FILE_LEN_MAX).map_err(failed)
 }
 
-/// The size that a log's checkpoint claims; whether it is true, the check at the end says.
-fn size_of<S: TileSource>(source: &S) -> Result<u64, WriteError> {
-    Ok(head_of(source)?.size())
-}
-
-fn head_of<S: TileSource>(source: &S) -> Result<Checkpoint, WriteError> {
-    let path = CHECKPOINT;
-    let failed =
-        |error: S::Error| WriteError::Source { path: path.to_owned(), why: error.to_string() };
-    let bytes = source.read(path, caps::NOTE_LEN_MAX).map_err(failed)?;
-    let damaged = |why: String| WriteError::Source { path: path.to_owned(), why };
-    let note = Note::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
+/// What a log's checkpoint claims; whether it is true, the check at the end says.
+fn claimed(checkpoint: &[u8]) -> Result<Checkpoint, WriteError> {
+    let damaged = |why: String| WriteError::Source { path: CHECKPOINT.to_owned(), why };
+    let note = Note::parse(checkpoint).map_err(|error| damaged(error.to_string()))?;
     Checkpoint::parse(note.text()).map_err(|error| damaged(error.to_string()))
 }
 
-fn copy_log<S: TileSource>(
-    source: &S,
-    size: u64,
-    folder: &str,
-    out: &mut Draft,
-) -> Result<(), WriteError> {
+/// Copies what the log's checkpoint, read once, says that there is. Its size.
+fn copy_log<S: TileSource>(source: &S, folder: &str, out: &mut Draft) -> Result<u64, WriteError> {
+    let checkpoint = source.read(CHECKPOINT, caps::NOTE_LEN_MAX);
+    let checkpoint = checkpoint.map_err(|error| WriteError::Source {
+        path: CHECKPOINT.to_owned(),
+        why: error.to_string(),
+    })?;
+    let size = claimed(&checkpoint)?.size();
     let tiles = written(0, size).map_err(|error| WriteError::Source {
         path: CHECKPOINT.to_owned(),
         why: error.to_string(),
     })?;
-    out.put(&format!("{folder}{CHECKPOINT}"), &read(source, CHECKPOINT)?)?;
+    out.put(&format!("{folder}{CHECKPOINT}"), &checkpoint)?;
     for tile in tiles {
         let path = tile.path();
         out.put(&format!("{folder}{path}"), &read(source, &path)?)?;
@@ -225,7 +245,7 @@ fn copy_log<S: TileSource>(
             }
         }
     }
-    Ok(())
+    Ok(size)
 }
 
 /// The fleet's deployment under the latest epoch.
@@ -235,7 +255,7 @@ fn record<S: TileSource>(
     fleet: &str,
     epoch: u64,
 ) -> Result<Event, WriteError> {
-    let head = head_of(source)?.head();
+    let head = claimed(&read(source, CHECKPOINT)?)?.head();
     let failed = |why: String| WriteError::Source { path: EVENTS.to_owned(), why };
     let tiles = VerifiedTiles::open(source, head).map_err(|error| failed(error.to_string()))?;
     let origin = events_origin(trust.origin());

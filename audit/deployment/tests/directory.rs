@@ -210,7 +210,11 @@ fn shipped_pins_of_other_parties_are_refused() {
     custodians.custodians.threshold = 1;
     let mut namespace = trust_file();
     namespace.namespace.push('x');
-    for file in [operator, custodians, namespace] {
+    let mut log = trust_file();
+    let other = stage::world::log("other.example/log").key().to_string();
+    log.policy =
+        log.policy.replace(&stage::world::log(stage::world::ORIGIN).key().to_string(), &other);
+    for file in [operator, custodians, namespace, log] {
         std::fs::write(place.join("trust.json"), pins(&file)).expect("writes");
         assert_eq!(ended(&check_at(&place, NOW_MS)), (Outcome::Refused, Some("trust")));
     }
@@ -219,6 +223,19 @@ fn shipped_pins_of_other_parties_are_refused() {
     later.built_ms += DAY_MS;
     std::fs::write(place.join("trust.json"), pins(&later)).expect("writes");
     assert_eq!(check_at(&place, NOW_MS).outcome(), Outcome::Verified);
+    // Of the same parties, and of an auditor or witnesses that the reader does not pin: told, not trusted.
+    let mut auditors = trust_file();
+    auditors.auditor_keys[0].public_key = Hex(key(78).verifying_key().to_bytes());
+    let mut witnesses = trust_file();
+    witnesses.policy = witnesses.policy.replace("group operators 2", "group operators 1");
+    assert_ne!(witnesses.policy, trust_file().policy);
+    for file in [auditors, witnesses] {
+        std::fs::write(place.join("trust.json"), pins(&file)).expect("writes");
+        let checked = check_at(&place, NOW_MS);
+        assert_eq!(checked.outcome(), Outcome::Verified, "by the reader's own pins");
+        let told = checked.stages().iter().find(|stage| stage.name == "trust").expect("a step");
+        assert!(told.text.contains("OTHER auditor keys or witnesses"), "{}", told.text);
+    }
 }
 
 #[test]
@@ -313,4 +330,49 @@ fn a_log_and_its_page_make_a_directory_that_takes_the_place_of_an_older_one() {
     let refused = write_status(&photos, &Directory::at(&place), &page);
     assert!(matches!(refused, Err(WriteError::NoPage { .. })), "{refused:?}");
     assert!(photos.join("one.jpg").is_file());
+
+    // A deployment directory has a page, too, and is written once.
+    let deployment = deployed.place();
+    let log = deployed.root().join("mirror");
+    std::fs::create_dir_all(deployment.join("status")).expect("a folder");
+    for name in ["status/style.css", "deployment.json"] {
+        std::fs::write(deployment.join(name), b"x").expect("writes");
+    }
+    let refused = write_status(&deployment, &Directory::at(&log), &page);
+    assert!(matches!(refused, Err(WriteError::NoPage { .. })), "{refused:?}");
+
+    // A crash between the renames: the older page is the page, also if the next writing fails.
+    std::fs::rename(&place, deployed.root().join(".public.old")).expect("renames");
+    let gone = Directory::at(&deployed.root().join("nowhere"));
+    assert!(write_status(&place, &gone, &page).is_err());
+    assert_eq!(std::fs::read_to_string(place.join("index.html")).expect("is there"), html);
+    write_status(&place, &Directory::at(&log), &page).expect("writes");
+}
+
+#[test]
+fn a_directory_leads_nowhere_else_and_holds_nobody_up() {
+    let (deployed, place) = written();
+    let secret = deployed.root().join("secret");
+    std::fs::write(&secret, b"of the reader").expect("writes");
+    for name in ["ceremony.txt", "events/checkpoint"] {
+        let file = place.join(name);
+        let honest = std::fs::read(&file).expect("reads");
+        std::fs::remove_file(&file).expect("removes");
+        std::os::unix::fs::symlink(&secret, &file).expect("a link");
+        let linked = check_at(&place, NOW_MS);
+        assert_eq!(linked.outcome(), Outcome::Unchecked, "{:?}", linked.stages());
+        let told = &linked.stages().last().expect("a step").text;
+        assert!(told.contains("links are not followed"), "{told}");
+        std::fs::remove_file(&file).expect("removes");
+        let made = std::process::Command::new("mkfifo").arg(&file).status().expect("mkfifo");
+        assert!(made.success());
+        assert_eq!(check_at(&place, NOW_MS).outcome(), Outcome::Unchecked, "a pipe");
+        std::fs::remove_file(&file).expect("removes");
+        std::fs::write(&file, honest).expect("writes");
+    }
+    // Nor through a folder.
+    std::fs::rename(place.join("events"), deployed.root().join("elsewhere")).expect("renames");
+    std::os::unix::fs::symlink(deployed.root().join("elsewhere"), place.join("events"))
+        .expect("a link");
+    assert_eq!(check_at(&place, NOW_MS).outcome(), Outcome::Unchecked);
 }

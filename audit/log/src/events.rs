@@ -15,8 +15,8 @@ use strongroom_tlog::{
     witness::{AddCheckpoint, RequestError},
 };
 use strongroom_verify::{
-    CLOCK_LEAD_MAX_MS, Event, EventError, EventFault, EventOrder, Noted, OrderFault, check_event,
-    events_origin,
+    CLOCK_LEAD_MAX_MS, EVENTS_MAX, Event, EventError, EventFault, EventOrder, Noted, OrderFault,
+    check_event, events_origin,
 };
 use strongroom_wire::digest::sha256;
 
@@ -142,6 +142,9 @@ impl<S: NoteSigner> EventLog<S> {
             Err(OrderFault::Twice) => return self.index_of(&leaf),
             Err(fault) => return Err(fault.into()),
         }
+        if self.log.head().size >= EVENTS_MAX {
+            return Err(EventSubmitError::Full);
+        }
         // An event carries all that is signed for it, so no intent comes before: a crash within leaves
         // files that nothing signed leads to, and the same event comes again or never.
         self.log.append(&[leaf])?;
@@ -245,6 +248,11 @@ pub enum EventSubmitError {
     /// It does not come after the events before it.
     #[error("event refused: {0}")]
     Order(#[from] OrderFault),
+    /// As many as readers check.
+    #[error(
+        "the event log has {EVENTS_MAX} events, as many as readers check; a new namespace is needed"
+    )]
+    Full,
     /// Of an epoch that is not released.
     #[error("epoch {epoch} is not released; its auditor's signature comes first")]
     NotReleased {

@@ -5,6 +5,7 @@ import init, { Files, check, failure, paths } from "./verify.js";
 
 const AT_ONCE = 8;
 const FILE_LEN_MAX = 256 * 65537;
+const PATIENCE_MS = 60_000;
 const verdict = document.getElementById("verdict");
 const picker = document.getElementById("trust-file");
 const written = new Map(["fleets", "history"].map((id) => [id, document.getElementById(id).textContent]));
@@ -18,10 +19,22 @@ function say(outcome, html) {
 // A file's bytes, or nothing: what is missing is the check's to judge.
 async function fetched(path) {
   try {
-    const answer = await fetch(path, { cache: "no-store", credentials: "omit", redirect: "error" });
-    if (!answer.ok) return null;
-    const bytes = new Uint8Array(await answer.arrayBuffer());
-    return bytes.length <= FILE_LEN_MAX ? bytes : null;
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await fetch(path, { cache: "no-store", credentials: "omit", redirect: "error", signal });
+    if (!answer.ok || !answer.body) return null;
+    const parts = [];
+    let length = 0;
+    for (const reader = answer.body.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.length;
+      if (length > FILE_LEN_MAX) {
+        await reader.cancel();
+        return null;
+      }
+      parts.push(value);
+    }
+    return new Uint8Array(await new Blob(parts).arrayBuffer());
   } catch {
     return null;
   }

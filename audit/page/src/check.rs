@@ -5,13 +5,13 @@ use crate::{
     report::{Facts, Outcome, Report, Stage, Stopped},
     time::{ago, utc},
 };
-use strongroom_manifest::{Manifest, parse};
+use strongroom_manifest::Manifest;
 use strongroom_tlog::{
     Note, SignedCheckpoint, TreeHead,
     policy::Vouched,
     tiles::{Tile, TileKind, TileSource, VerifiedTiles, WIDTH},
 };
-use strongroom_verify::{CheckedEpoch, HistoryError, Leaf, SIGNATURES_LEN, Trust, check_history};
+use strongroom_verify::{CheckedEpoch, HistoryError, SIGNATURES_LEN, Trust, continue_history};
 
 /// The longest history that a page checks: a browser holds all of it. Longer ones are for the command
 /// line.
@@ -52,7 +52,7 @@ fn run<S: TileSource>(
     let (from_ms, until_ms) = (manifest.not_before_ms, manifest.not_after_ms);
     let until =
         format!("epoch {} is valid from {} until {}", manifest.epoch, utc(from_ms), utc(until_ms));
-    if now_ms < from_ms || now_ms > until_ms {
+    if manifest.valid_at(now_ms).is_err() {
         let text = format!("{until}; this clock says {}: clients refuse it", utc(now_ms));
         return Err(("validity", Outcome::Refused, text));
     }
@@ -98,14 +98,12 @@ fn history<S: TileSource>(
         let at = usize::try_from(epoch.checked_sub(1)?).ok()?;
         signatures.get(at).copied()
     };
-    let epochs = check_history(source, head, trust, of, |_| ()).map_err(wrong)?;
-    // Read once more, under the same root, for what it says of today.
     let tiles = VerifiedTiles::open(source, head);
-    let entry = tiles.and_then(|tiles| tiles.entry(head.size.saturating_sub(1)));
-    let entry = entry.map_err(|error| ("history", Outcome::Unchecked, error.to_string()))?;
-    let manifest = Leaf::parse(trust.origin(), &entry).and_then(|leaf| parse(&leaf.manifest).ok());
-    let absent = || ("history", Outcome::Unchecked, "the latest manifest does not read".to_owned());
-    Ok((epochs, manifest.ok_or_else(absent)?))
+    let tiles = tiles.map_err(|error| ("history", Outcome::Unchecked, error.to_string()))?;
+    let found = continue_history(&tiles, None, trust, of, |_| ()).map_err(wrong)?;
+    let absent = || ("history", Outcome::Unchecked, "the log has no epoch yet".to_owned());
+    let (_, manifest) = found.last.ok_or_else(absent)?;
+    Ok((found.epochs, manifest))
 }
 
 fn wrong<E: core::fmt::Display>(error: HistoryError<E>) -> Stopped {

@@ -9,11 +9,8 @@ use std::{
     time::Duration,
 };
 use strongroom_log::WitnessError;
-use strongroom_tlog::{
-    LogKey, SignedCheckpoint,
-    tiles::{TileSource, VerifiedTiles},
-};
-use strongroom_verify::{HistoryError, KeptHead, Trust, continue_leaves};
+use strongroom_tlog::{LogKey, SignedCheckpoint, tiles::TileSource};
+use strongroom_verify::{HistoryError, ReadLeaves, Trust, continue_leaves};
 use tokio::runtime::Handle;
 
 /// `[content]` of `witness.toml`.
@@ -59,7 +56,7 @@ impl ContentConfig {
 pub(crate) struct Content {
     trust: Trust,
     files: LogFiles,
-    read: Mutex<Option<KeptHead>>,
+    read: Mutex<Option<ReadLeaves>>,
 }
 
 impl Content {
@@ -82,10 +79,7 @@ impl Content {
             return Ok(());
         }
         // Until a quorum has cosigned a size, an auditor serves no file of it: it is asked again.
-        let tiles = VerifiedTiles::open(&self.files, head);
-        let tiles = tiles.map_err(|error| WitnessError::Unchecked(error.to_string()))?;
-        let history = continue_leaves(&tiles, read.as_ref(), &self.trust).map_err(why)?;
-        *read = KeptHead::of(&history, signed, &self.trust);
+        *read = continue_leaves(&self.files, signed, read.as_ref(), &self.trust).map_err(why)?;
         Ok(())
     }
 }

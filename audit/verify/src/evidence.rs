@@ -4,7 +4,7 @@
 //! file that is missing is somebody's word against another's and has no place here.
 
 use crate::{
-    history::{Fault, Read, check_date, check_leaf},
+    history::{Read, check_date, check_leaf},
     leaf::{LEAF_LEN_MAX, Leaf},
     statement::Statement,
     trust::Trust,
@@ -502,14 +502,21 @@ fn broken_leaf(
     let keys = CustodianKeys::new(custodians.unwrap_or(&trust.file().custodians));
     let epoch = logged.index.saturating_add(1);
     let leaf = read(&logged.leaf, hash);
+    if let Err(fault) = check_leaf(epoch, before.as_ref(), &keys, &leaf, trust) {
+        let what = format!("the log holds at epoch {epoch} what it must not: {fault}");
+        return Ok(Proven { kind: "broken_leaf", accused: vec![the_log(trust)], what });
+    }
+    // Nothing is wrong with the leaf then: whoever signed its statement too early did so beside the log.
     let early = || {
         let (leaf, ..) = leaf.leaf()?;
-        check_date(leaf, &audit?.0, trust)?.err()
+        let signature = &audit?.0;
+        let fault = check_date(leaf, signature, trust)?.err()?;
+        Some((trust.auditor_of(&leaf.statement.to_bytes(), signature)?.public_key, fault))
     };
-    let fault: Option<Fault> = check_leaf(epoch, before.as_ref(), &keys, &leaf, trust).err();
-    let Some(fault) = fault.or_else(early) else {
+    let Some((key, fault)) = early() else {
         return Err(NoProof::NoContradiction("the leaf keeps every rule"));
     };
-    let what = format!("the log holds at epoch {epoch} what it must not: {fault}");
-    Ok(Proven { kind: "broken_leaf", accused: vec![the_log(trust)], what })
+    let what = format!("an auditor's key signed at epoch {epoch} what it must not: {fault}");
+    let accused = vec![Accused { role: "auditor", name: hex::encode(key.0) }];
+    Ok(Proven { kind: "broken_leaf", accused, what })
 }

@@ -10,7 +10,7 @@ use strongroom_manifest::{
     CustodianKeys, Delta, Hex, Manifest, ManifestError, deltas, follows_under, parse,
 };
 use strongroom_tlog::{
-    Hash, TreeHead, merkle,
+    Hash, SignedCheckpoint, TreeHead, merkle,
     tiles::{TileError, TileSource, VerifiedTiles, WIDTH},
 };
 use strongroom_wire::digest::sha256;
@@ -53,6 +53,8 @@ pub struct History {
     pub epochs: Vec<CheckedEpoch>,
     /// The last leaf and its manifest; none in an empty log.
     pub last: Option<(Leaf, Manifest)>,
+    /// Of the tree that was checked.
+    pub(crate) head: TreeHead,
 }
 
 /// What is wrong with an epoch that a signed root leads to.
@@ -220,17 +222,34 @@ pub fn continue_history<S: TileSource>(
     go_on(tiles, kept, trust, |epoch| Vouched::Asked(signatures(epoch)), progress)
 }
 
-/// The same of the leaves alone: what a witness can look at before anybody signed anything beside the
-/// log. No epoch is called checked by it.
+/// How far the leaves of a log were read, and no more than that: nobody's signature beside the log was
+/// looked at, so no verifier goes on from here.
+#[derive(Debug)]
+pub struct ReadLeaves(KeptHead);
+
+impl ReadLeaves {
+    /// Size and root.
+    pub const fn head(&self) -> TreeHead {
+        self.0.head()
+    }
+}
+
+/// The same of the leaves alone, below a checkpoint: what a witness can look at before anybody signed
+/// anything beside the log. None for an empty log, of which there is nothing to read.
 ///
 /// # Errors
 /// [`HistoryError`].
 pub fn continue_leaves<S: TileSource>(
-    tiles: &VerifiedTiles<S>,
-    kept: Option<&KeptHead>,
+    source: S,
+    signed: &SignedCheckpoint,
+    before: Option<&ReadLeaves>,
     trust: &Trust,
-) -> Result<History, HistoryError<S::Error>> {
-    go_on(tiles, kept, trust, |_| Vouched::NotAsked, |_| ())
+) -> Result<Option<ReadLeaves>, HistoryError<S::Error>> {
+    let tiles = VerifiedTiles::open(source, signed.checkpoint().head());
+    let tiles = tiles.map_err(HistoryError::Unchecked)?;
+    let before = before.map(|before| &before.0);
+    let history = go_on(&tiles, before, trust, |_| Vouched::NotAsked, |_| ())?;
+    Ok(KeptHead::of(&history, signed, trust).map(ReadLeaves))
 }
 
 fn go_on<S: TileSource>(
@@ -294,7 +313,7 @@ fn go_on<S: TileSource>(
         Some(unchecked) => Err(unchecked),
         None => {
             let last = last.and_then(|read| read.leaf).map(|(leaf, manifest, _)| (leaf, manifest));
-            Ok(History { epochs: checked, last })
+            Ok(History { epochs: checked, last, head: tiles.head() })
         }
     }
 }

@@ -36,10 +36,11 @@ pub struct KeptHead {
 }
 
 impl KeptHead {
-    /// The head of a history that holds; none for an empty log, of which there is nothing to keep.
+    /// The head of a history that holds; none for an empty log, of which there is nothing to keep, and for
+    /// the checkpoint of another tree.
     pub fn of(history: &History, signed: &SignedCheckpoint, trust: &Trust) -> Option<Self> {
         let (leaf, manifest) = history.last.as_ref()?;
-        let head = signed.checkpoint().head();
+        let head = Some(signed.checkpoint().head()).filter(|head| *head == history.head)?;
         let file = HeadFile {
             audited_ms: leaf.statement.timestamp_ms,
             checkpoint: String::from_utf8(signed.to_bytes()).ok()?,

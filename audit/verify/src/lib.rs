@@ -25,14 +25,14 @@ mod trust;
 pub use bundle::{BUNDLE_LEN_MAX, Bundle, BundleError};
 pub use countersign::{countersign_message, is_countersigned};
 pub use event::{
-    Deployment, DeploymentKind, EVENT_LEN_MAX, EVENT_SIGNATURES_MAX, Event, EventError, EventFault,
-    EventOrder, EventSignature, Noted, OrderFault, PositionEvent, PositionKind, Restart,
-    RestartKind, check_event, events_origin,
+    Deployment, DeploymentKind, EVENT_LEN_MAX, EVENT_SIGNATURES_MAX, EVENTS_MAX, Event, EventError,
+    EventFault, EventOrder, EventSignature, Noted, OrderFault, PositionEvent, PositionKind,
+    Restart, RestartKind, check_event, events_origin,
 };
 pub use evidence::{Accused, EVIDENCE_LEN_MAX, Evidence, NoProof, Proven};
 pub use head::Head;
 pub use history::{
-    CheckedEpoch, Counted, Fault, History, HistoryError, SIGNATURES_LEN, check_history,
+    CheckedEpoch, Counted, Fault, History, HistoryError, ReadLeaves, SIGNATURES_LEN, check_history,
     continue_history, continue_leaves,
 };
 pub use kept::{KEPT_LEN_MAX, KeptError, KeptHead};

@@ -79,10 +79,7 @@ pub(crate) fn write(args: &DeploymentArgs) -> Result<(), Failure> {
     let (trust, bundle) = (read(&args.trust, TRUST_LEN_MAX)?, read(&args.bundle, BUNDLE_LEN_MAX)?);
     let ceremony = read(&args.ceremony, PAPER_LEN_MAX)?;
     let evidence = args.evidence.as_ref().map(|path| read(path, PAPER_LEN_MAX)).transpose()?;
-    let wrong = |folder: &PathBuf, e| Failure::Configuration(format!("{}: {e}", folder.display()));
-    let verifier = args.verifier.as_ref();
-    let verifier = verifier.map(|dir| Verifier::from_folder(dir).map_err(|e| wrong(dir, e)));
-    let verifier = verifier.transpose()?;
+    let verifier = verifier(args.verifier.as_deref())?;
     let floors = if args.development { &Floors::DANGER_DEVELOPMENT } else { &Floors::PRODUCTION };
     let development = if args.development { " --development" } else { "" };
     let command = |what: &str, line: String| Command { what: what.to_owned(), line };
@@ -96,7 +93,6 @@ pub(crate) fn write(args: &DeploymentArgs) -> Result<(), Failure> {
             "strongroom verify --log . --trust YOUR-TRUST.json".to_owned(),
         ),
     ];
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let papers = Papers {
         fleet: &args.fleet,
         trust: &trust,
@@ -106,7 +102,7 @@ pub(crate) fn write(args: &DeploymentArgs) -> Result<(), Failure> {
         commands: &commands,
         verifier: verifier.as_ref(),
         floors,
-        now_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+        now_ms: now_ms(),
     };
     let (log, events) = (Directory::at(&args.log), Directory::at(&args.events));
     let written = write_deployment(&args.out, &log, &events, &papers)
@@ -115,7 +111,19 @@ pub(crate) fn write(args: &DeploymentArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(path: &Path, cap: usize) -> Result<Vec<u8>, Failure> {
+/// The check for browsers, if a folder of it is named.
+pub(crate) fn verifier(folder: Option<&Path>) -> Result<Option<Verifier>, Failure> {
+    let wrong = |dir: &Path, e| Failure::Configuration(format!("{}: {e}", dir.display()));
+    folder.map(|dir| Verifier::from_folder(dir).map_err(|e| wrong(dir, e))).transpose()
+}
+
+/// This machine's clock.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn read(path: &Path, cap: usize) -> Result<Vec<u8>, Failure> {
     let wrong = |what: String| Failure::Configuration(format!("{}: {what}", path.display()));
     let file = File::open(path).map_err(|e| wrong(e.to_string()))?;
     let mut bytes = Vec::new();

@@ -1,17 +1,14 @@
 //! `strongroomd page`: a log and its status page, for any static web server (spec §25).
 
-use crate::Failure;
-use clap::Args;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+use crate::{
+    Failure,
+    deployment::{now_ms, read, verifier},
 };
+use clap::Args;
+use std::path::PathBuf;
 use strongroom_deployment::{Directory, write_status};
-use strongroom_page::{Command, Page, Verifier};
-
-/// More than any trust file has.
-const TRUST_LEN_MAX: u64 = 128 * 1_024;
+use strongroom_page::{Command, Page};
+use strongroom_verify::TRUST_LEN_MAX;
 
 /// What goes into the directory.
 #[derive(Args)]
@@ -36,18 +33,8 @@ pub(crate) struct PageArgs {
 
 /// Checks a log and writes its page.
 pub(crate) fn write(args: &PageArgs) -> Result<(), Failure> {
-    let wrong = |path: &Path, what: &dyn std::fmt::Display| {
-        Failure::Configuration(format!("{}: {what}", path.display()))
-    };
-    let len = fs::metadata(&args.trust).map_err(|e| wrong(&args.trust, &e))?.len();
-    if len > TRUST_LEN_MAX {
-        return Err(wrong(&args.trust, &format!("{len} bytes, at most {TRUST_LEN_MAX} expected")));
-    }
-    let trust = fs::read(&args.trust).map_err(|e| wrong(&args.trust, &e))?;
-    let verifier = match &args.verifier {
-        Some(folder) => Some(Verifier::from_folder(folder).map_err(|e| wrong(folder, &e))?),
-        None => None,
-    };
+    let trust = read(&args.trust, TRUST_LEN_MAX)?;
+    let verifier = verifier(args.verifier.as_deref())?;
     let url = args.url.trim_end_matches('/');
     let command = |what: &str, line: String| Command { what: what.to_owned(), line };
     let commands = [
@@ -64,9 +51,8 @@ pub(crate) fn write(args: &PageArgs) -> Result<(), Failure> {
             format!("strongroom verify --trust trust.json --log {url} --binary strongroom-vault"),
         ),
     ];
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    let page = Page { trust: &trust, commands: &commands, verifier: verifier.as_ref(), now_ms };
+    let (verifier, now_ms) = (verifier.as_ref(), now_ms());
+    let page = Page { trust: &trust, commands: &commands, verifier, now_ms };
     let files = write_status(&args.out, &Directory::at(&args.log), &page)
         .map_err(|error| Failure::Running(error.to_string()))?;
     println!("{}: {} files", args.out.display(), files.len());

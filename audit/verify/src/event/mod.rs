@@ -12,6 +12,8 @@ use strongroom_wire::{Framed, caps::FLEET_LEN_MAX, digest::sha256};
 
 /// The largest event that is read, in bytes of JSON: it stands in one entry of a log.
 pub const EVENT_LEN_MAX: usize = 48 * 1_024;
+/// The longest event log: as many as a reader checks.
+pub const EVENTS_MAX: u64 = 65_536;
 /// Signatures under one event.
 pub const EVENT_SIGNATURES_MAX: usize = 64;
 const REASON_LEN_MAX: usize = 1_024;

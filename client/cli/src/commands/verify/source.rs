@@ -2,8 +2,8 @@
 
 use crate::interrupt;
 use core::fmt;
-use rustix::fs::{Mode, OFlags, open, openat};
-use std::{fs::File, io::Read as _, os::fd::OwnedFd, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
+use strongroom_deployment::{Directory, DirectoryError};
 use strongroom_tlog::tiles::TileSource;
 use ureq::Agent;
 
@@ -15,7 +15,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(150);
 #[derive(Debug)]
 pub(crate) enum Source {
     /// A static export.
-    Folder(OwnedFd),
+    Folder(Directory),
     /// Everything below an address.
     Http {
         /// Without a slash at its end.
@@ -69,9 +69,13 @@ impl Source {
         if named.contains("://") {
             return Err(format!("{named}: expected http://, https:// or a folder"));
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = open(Path::new(named), flags, Mode::empty());
-        folder.map(Self::Folder).map_err(|error| format!("cannot open the folder {named}: {error}"))
+        let path = Path::new(named);
+        let failed = |what: &dyn fmt::Display| format!("cannot open the folder {named}: {what}");
+        match path.metadata() {
+            Ok(there) if there.is_dir() => Ok(Self::Folder(Directory::at(path))),
+            Ok(_) => Err(failed(&"not a folder")),
+            Err(error) => Err(failed(&error)),
+        }
     }
 }
 
@@ -83,52 +87,20 @@ impl TileSource for Source {
             return Err(SourceError::Cancelled);
         }
         match self {
-            Self::Folder(root) => read_below(root, path, len_max),
+            Self::Folder(folder) => Ok(folder.read(path, len_max)?),
             Self::Http { prefix, agent } => get(agent, &format!("{prefix}/{path}"), len_max),
         }
     }
 }
 
-/// Step by step and without following a link, so that an export cannot name a file outside of itself.
-fn read_below(root: &OwnedFd, path: &str, len_max: usize) -> Result<Vec<u8>, SourceError> {
-    let mut parts = path.split('/').peekable();
-    let mut folder: Option<OwnedFd> = None;
-    while let Some(part) = parts.next() {
-        if part.is_empty() || part.starts_with('.') {
-            return Err(SourceError::Missing);
+impl From<DirectoryError> for SourceError {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Missing => Self::Missing,
+            DirectoryError::NotAFile => Self::NotAFile,
+            DirectoryError::TooLong { cap } => Self::TooLong { cap },
+            DirectoryError::Io(error) => Self::Failed(error.to_string()),
         }
-        let at = folder.as_ref().unwrap_or(root);
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        if parts.peek().is_some() {
-            let opened = openat(at, part, flags | OFlags::DIRECTORY, Mode::empty());
-            folder = Some(opened.map_err(|error| refused(error, true))?);
-            continue;
-        }
-        // Not blocking: a pipe without a writer would hold the program up.
-        let opened = openat(at, part, flags | OFlags::NONBLOCK, Mode::empty());
-        let file = File::from(opened.map_err(|error| refused(error, false))?);
-        let failed = |error: std::io::Error| SourceError::Failed(error.to_string());
-        if !file.metadata().map_err(failed)?.is_file() {
-            return Err(SourceError::NotAFile);
-        }
-        let (mut bytes, cap) = (Vec::new(), len_max as u64);
-        file.take(cap.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-        return if bytes.len() > len_max {
-            Err(SourceError::TooLong { cap: len_max })
-        } else {
-            Ok(bytes)
-        };
-    }
-    Err(SourceError::Missing)
-}
-
-fn refused(error: rustix::io::Errno, is_folder: bool) -> SourceError {
-    match error {
-        rustix::io::Errno::NOENT => SourceError::Missing,
-        rustix::io::Errno::LOOP => SourceError::NotAFile,
-        // What is opened as a folder may be a link or a file.
-        rustix::io::Errno::NOTDIR if is_folder => SourceError::NotAFile,
-        error => SourceError::Failed(error.to_string()),
     }
 }
 
