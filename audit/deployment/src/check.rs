@@ -1,20 +1,14 @@
 //! The check of a directory (spec §24.2).
 
 use crate::{
-    BUNDLE, CEREMONY, CHECKPOINT, EVENTS, EVIDENCE, PAPER_LEN_MAX, RECORD, TRUST,
-    directory::Below,
-    events::{CheckedEvent, Manifests, check_events},
+    BUNDLE, CEREMONY, CHECKPOINT, EVENTS_CHECKPOINT, EVIDENCE, PAPER_LEN_MAX, RECORD, TRUST,
+    events::{CheckedEvent, CheckedEvents, check_event_log},
 };
 use strongroom_manifest::{Floors, Hex, Manifest};
 use strongroom_page::{Facts, Outcome, Report, Stage, Stopped};
-use strongroom_tlog::{
-    TreeHead, caps,
-    policy::Vouched,
-    tiles::{TileSource, VerifiedTiles},
-};
+use strongroom_tlog::{TreeHead, caps, tiles::TileSource};
 use strongroom_verify::{
-    BUNDLE_LEN_MAX, Circumstances, Deployment, EVENT_LEN_MAX, Event, Head, Noted, TRUST_LEN_MAX,
-    Trust,
+    BUNDLE_LEN_MAX, Circumstances, Deployment, EVENT_LEN_MAX, Event, Head, TRUST_LEN_MAX, Trust,
 };
 use strongroom_wire::digest::sha256;
 
@@ -34,10 +28,8 @@ pub struct Proven {
     pub facts: Facts,
     /// The record: who deployed what, when.
     pub record: Deployment,
-    /// Every event of the namespace.
-    pub events: Vec<CheckedEvent>,
-    /// Who cosigned the event log.
-    pub witnesses: Vec<Vouched>,
+    /// Every event of the namespace, and who cosigned their log.
+    pub events: CheckedEvents,
 }
 
 /// The check of a directory.
@@ -72,11 +64,12 @@ fn run<S: TileSource>(
     hold("trust", pins);
 
     let head = facts.checkpoint.head();
-    let (events, witnesses) = events(source, trust, head, at.now_ms)?;
-    hold("events", told(&events));
+    let note = file(source, "events", EVENTS_CHECKPOINT, caps::NOTE_LEN_MAX)?;
+    let events = check_event_log(source, &note, trust, head, at.now_ms)?;
+    hold("events", events.told());
 
     let json = file(source, "record", RECORD, EVENT_LEN_MAX)?;
-    let record = record(&json, &events, facts.manifest.epoch)?;
+    let record = record(&json, &events.events, facts.manifest.epoch)?;
     hold(
         "record",
         format!("the operator deployed fleet {} under epoch {}", record.fleet, record.epoch),
@@ -97,7 +90,7 @@ fn run<S: TileSource>(
     let bundle = file(source, "bundle", BUNDLE, BUNDLE_LEN_MAX)?;
     believed(&bundle, trust, at, &record, &facts.manifest, head)?;
     hold("bundle", format!("a client believes epoch {} for this fleet", record.epoch));
-    Ok(Proven { facts, record, events, witnesses })
+    Ok(Proven { facts, record, events })
 }
 
 fn file<S: TileSource>(
@@ -134,31 +127,6 @@ fn same_pins(bytes: &[u8], trust: &Trust) -> Result<String, Stopped> {
              witnesses: nobody should copy it"
         )),
     }
-}
-
-fn events<S: TileSource>(
-    source: &S,
-    trust: &Trust,
-    head: TreeHead,
-    now_ms: u64,
-) -> Result<(Vec<CheckedEvent>, Vec<Vouched>), Stopped> {
-    let tiles = VerifiedTiles::open(source, head);
-    let tiles = tiles.map_err(|error| ("events", Outcome::Unchecked, error.to_string()))?;
-    let mut manifests = Manifests::of(tiles, trust.origin());
-    let below = Below { source, folder: EVENTS };
-    check_events(&below, &mut manifests, trust, now_ms)
-}
-
-fn told(events: &[CheckedEvent]) -> String {
-    let count = |kind: &str| events.iter().filter(|one| one.event.kind() == kind).count();
-    let behind = events.iter().filter(|one| one.noted == Noted::Behind).count();
-    format!(
-        "{} events hold: {} deployments, {} positions ({behind} behind an earlier one), {} restarts",
-        events.len(),
-        count("deployment"),
-        count("position"),
-        count("restart")
-    )
 }
 
 /// The record is an event of the log, of today's epoch, and the last of its fleet.

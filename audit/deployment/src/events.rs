@@ -1,11 +1,11 @@
 //! Every event of an event log, each under the manifest of its epoch.
 
-use crate::CHECKPOINT;
+use crate::{EVENTS, directory::Below};
 use std::collections::BTreeMap;
 use strongroom_manifest::{Manifest, parse};
 use strongroom_page::{Outcome, Stopped};
 use strongroom_tlog::{
-    LogKey, Note, SignedCheckpoint, caps,
+    LogKey, Note, SignedCheckpoint, TreeHead,
     policy::Vouched,
     tiles::{TileSource, VerifiedTiles},
 };
@@ -25,18 +25,60 @@ pub struct CheckedEvent {
     pub noted: Noted,
 }
 
+/// An event log that holds.
+#[derive(Debug, Clone)]
+pub struct CheckedEvents {
+    /// Every event of the namespace.
+    pub events: Vec<CheckedEvent>,
+    /// Who cosigned its checkpoint.
+    pub witnesses: Vec<Vouched>,
+}
+
+impl CheckedEvents {
+    /// In one sentence.
+    pub fn told(&self) -> String {
+        let events = &self.events;
+        let count = |kind: &str| events.iter().filter(|one| one.event.kind() == kind).count();
+        let behind = events.iter().filter(|one| one.noted == Noted::Behind).count();
+        format!(
+            "{} events hold: {} deployments, {} positions ({behind} behind an earlier one), {} restarts",
+            events.len(),
+            count("deployment"),
+            count("position"),
+            count("restart")
+        )
+    }
+}
+
+/// Checks the event log that lies in `events/` beside its manifest log. `note` is its checkpoint, read before
+/// the manifest log's: what it holds is then of epochs that are there. `head` is the manifest log's, whose
+/// history the caller has verified.
+///
+/// # Errors
+/// The stage, its outcome and why.
+pub fn check_event_log<S: TileSource>(
+    source: &S,
+    note: &[u8],
+    trust: &Trust,
+    head: TreeHead,
+    now_ms: u64,
+) -> Result<CheckedEvents, Stopped> {
+    let tiles = VerifiedTiles::open(source, head);
+    let tiles = tiles.map_err(|error| ("events", Outcome::Unchecked, error.to_string()))?;
+    let mut manifests = Manifests { tiles, origin: trust.origin(), read: BTreeMap::new() };
+    let below = Below { source, folder: EVENTS };
+    let (events, witnesses) = check_events(&below, note, &mut manifests, trust, now_ms)?;
+    Ok(CheckedEvents { events, witnesses })
+}
+
 /// The manifests of a log whose history was checked, read again under its root as events ask for them.
-pub(crate) struct Manifests<'a, S> {
-    pub(crate) tiles: VerifiedTiles<&'a S>,
+struct Manifests<'a, S> {
+    tiles: VerifiedTiles<&'a S>,
     origin: &'a str,
     read: BTreeMap<u64, (Manifest, [u8; 32])>,
 }
 
-impl<'a, S: TileSource> Manifests<'a, S> {
-    pub(crate) fn of(tiles: VerifiedTiles<&'a S>, origin: &'a str) -> Self {
-        Self { tiles, origin, read: BTreeMap::new() }
-    }
-
+impl<S: TileSource> Manifests<'_, S> {
     /// The manifest of an epoch and its digest; none for an epoch that the log does not have.
     fn get(&mut self, epoch: u64) -> Result<Option<&(Manifest, [u8; 32])>, Stopped> {
         let Some(index) = epoch.checked_sub(1).filter(|index| *index < self.tiles.head().size)
@@ -57,22 +99,21 @@ impl<'a, S: TileSource> Manifests<'a, S> {
 }
 
 /// Checks an event log under its manifest log.
-pub(crate) fn check_events<S: TileSource, E: TileSource>(
+fn check_events<S: TileSource, E: TileSource>(
     source: &E,
+    note: &[u8],
     manifests: &mut Manifests<'_, S>,
     trust: &Trust,
     now_ms: u64,
 ) -> Result<(Vec<CheckedEvent>, Vec<Vouched>), Stopped> {
     let refused = |text: String| ("events", Outcome::Refused, text);
     let unchecked = |text: String| ("events", Outcome::Unchecked, text);
-    let note = source.read(CHECKPOINT, caps::NOTE_LEN_MAX);
-    let note = note.map_err(|error| unchecked(format!("events/{CHECKPOINT}: {error}")))?;
     let origin = events_origin(trust.origin());
     // The manifest log's key under this log's name: the note names the log, so neither's checkpoint
     // passes for the other's.
     let key = LogKey::new(&origin, trust.log().public());
     let key = key.map_err(|error| refused(error.to_string()))?;
-    let note = Note::parse(&note).map_err(|error| refused(error.to_string()))?;
+    let note = Note::parse(note).map_err(|error| refused(error.to_string()))?;
     let signed =
         SignedCheckpoint::verify(note, &key).map_err(|error| refused(error.to_string()))?;
     let witnesses = trust.vouched(&signed, now_ms).map_err(|error| refused(error.to_string()))?;

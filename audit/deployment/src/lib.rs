@@ -15,7 +15,7 @@ mod write;
 
 pub use check::{At, Checked, Proven, check_deployment};
 pub use directory::{Directory, DirectoryError};
-pub use events::CheckedEvent;
+pub use events::{CheckedEvent, CheckedEvents, check_event_log};
 pub use write::{Papers, WriteError, Written, write_deployment, write_status};
 
 /// The largest transcript or evidence that is read, in bytes.
@@ -28,3 +28,5 @@ pub(crate) const RECORD: &str = "deployment.json";
 pub(crate) const CEREMONY: &str = "ceremony.txt";
 pub(crate) const EVIDENCE: &str = "evidence.bin";
 pub(crate) const EVENTS: &str = "events";
+/// The event log's checkpoint, beside a manifest log.
+pub const EVENTS_CHECKPOINT: &str = "events/checkpoint";

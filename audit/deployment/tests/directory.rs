@@ -62,8 +62,8 @@ fn a_directory_is_verified_by_a_stranger_and_says_what_was_deployed() {
     );
     let proven = checked.proven().expect("proven");
     assert_eq!((proven.record.epoch, proven.record.fleet.as_str()), (2, "one"));
-    assert_eq!(proven.events.len(), 5);
-    assert_eq!(proven.events[3].noted, Noted::Behind);
+    assert_eq!(proven.events.events.len(), 5);
+    assert_eq!(proven.events.events[3].noted, Noted::Behind);
     let readme = std::fs::read_to_string(place.join("README.txt")).expect("text");
     assert!(readme.contains("strongroom verify fleet .") && readme.contains("epoch 2"));
     // Copied to another place, as a web server or a stick has it, it says the same.

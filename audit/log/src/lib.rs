@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod auditor;
 mod cosigned;
 mod events;
@@ -16,12 +17,13 @@ mod folder;
 mod log;
 mod witness;
 
+pub use answer::Answer;
 pub use auditor::{
-    Answer, Auditor, AuditorSetup, COUNTERSIGN_LEN_MAX, Countersigned, PUBLISH_LEN_MAX, Released,
+    Auditor, AuditorSetup, COUNTERSIGN_LEN_MAX, Countersigned, PUBLISH_LEN_MAX, Released,
     Submission, SubmitError,
 };
 pub use cosigned::CONFIRMED_S_MAX;
 pub use events::{EventLog, EventLogSetup, EventSubmitError, ManifestSource};
 pub use folder::{Folder, FolderError};
-pub use log::{Log, LogError};
+pub use log::{Log, LogError, Served};
 pub use witness::{Witness, WitnessError};

@@ -3,7 +3,7 @@
 use crate::folder::{Folder, FolderError};
 use std::sync::Arc;
 use strongroom_tlog::{
-    Checkpoint, CheckpointError, Hash, LogSigner, Note, NoteError, NoteSigner, SignError,
+    Checkpoint, CheckpointError, Hash, LogKey, LogSigner, Note, NoteError, NoteSigner, SignError,
     SignedCheckpoint, TreeHead, caps, leaf_hash, merkle,
     merkle::{NodeReader as _, Tree},
     tiles::{
@@ -126,6 +126,11 @@ impl<S: NoteSigner> Log<S> {
         self.signed.checkpoint().head()
     }
 
+    /// Whose signature it bears.
+    pub fn key(&self) -> &LogKey {
+        self.signer.key()
+    }
+
     /// Its name, and the name of its key.
     pub fn origin(&self) -> &str {
         self.signer.key().name()
@@ -176,6 +181,23 @@ impl<S: NoteSigner> Log<S> {
             }),
         };
         if good { Ok(Some(bytes)) } else { Err(LogError::Rotten { path }) }
+    }
+
+    /// What everybody reads at a path below the log's prefix: its checkpoint, and each file that a quorum
+    /// has cosigned. What none has may still change after a crash, and a cache would keep it.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub fn served(&self, below: &str) -> Result<Option<Served>, LogError> {
+        let Some(published) = self.published()? else { return Ok(None) };
+        if below == CHECKPOINT {
+            return Ok(Some(Served::Checkpoint(published.to_bytes())));
+        }
+        let size = published.checkpoint().size();
+        match Tile::parse(below).ok().filter(|tile| is_within(*tile, size)) {
+            Some(tile) => Ok(self.file(tile)?.map(Served::File)),
+            None => Ok(None),
+        }
     }
 
     /// Whether the tree is as large as a tile's last item demands.
@@ -233,6 +255,31 @@ impl<S: NoteSigner> Log<S> {
         let missing = usize::from(tile.width()).saturating_sub(entries.len());
         entries.extend(added.iter().skip(skip).take(missing).cloned());
         Ok(encode_bundle(&entries)?)
+    }
+}
+
+/// One file of a log, as everybody reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Served {
+    /// The checkpoint: another one each time that the log grows or is cosigned.
+    Checkpoint(Vec<u8>),
+    /// A tile or bundle, which never changes.
+    File(Vec<u8>),
+}
+
+/// Whether a tile ends within so many leaves.
+pub(crate) fn is_within(tile: Tile, size: u64) -> bool {
+    end_of(tile).is_some_and(|end| end <= size)
+}
+
+/// Leaves up to the end of a tile; none for more than a number holds.
+fn end_of(tile: Tile) -> Option<u64> {
+    let nodes = tile.index().checked_mul(u64::from(WIDTH))?.checked_add(tile.width().into())?;
+    match tile.kind() {
+        TileKind::Entries => Some(nodes),
+        TileKind::Hashes { level } => {
+            nodes.checked_mul(1_u64.checked_shl(u32::from(level).checked_mul(8)?)?)
+        }
     }
 }
 

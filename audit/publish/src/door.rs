@@ -179,17 +179,17 @@ fn with_tls(_: Settings, _: &TlsIdentity) -> Result<Settings, PublishError> {
     Err(PublishError::Identity("this build has no https; it was made without `tls`".to_owned()))
 }
 
-/// The files of a namespace's log.
+/// The files of a log.
 pub(crate) struct LogFiles<'a> {
     pub(crate) door: &'a Door,
-    pub(crate) namespace: &'a str,
+    pub(crate) prefix: String,
 }
 
 impl TileSource for LogFiles<'_> {
     type Error = PublishError;
 
     fn read(&self, path: &str, len_max: usize) -> Result<Vec<u8>, PublishError> {
-        let reply = self.door.get(&format!("/{}/{path}", self.namespace), len_max)?;
+        let reply = self.door.get(&format!("{}/{path}", self.prefix), len_max)?;
         if reply.status == 200 { Ok(reply.body) } else { Err(refusal(&reply)) }
     }
 }

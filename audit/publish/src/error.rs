@@ -1,7 +1,9 @@
 //! Why nothing was published, or not all of it.
 
 use strongroom_manifest::ManifestError;
-use strongroom_tlog::{CheckpointError, LogProofError, NoteError, SignError, policy::QuorumError};
+use strongroom_tlog::{
+    CheckpointError, KeyError, LogProofError, NoteError, SignError, policy::QuorumError,
+};
 use strongroom_verify::BundleError;
 
 /// By whose doing. Running the same again is always safe, and goes on where it stopped.
@@ -35,6 +37,9 @@ pub enum PublishError {
     /// The signing device.
     #[error(transparent)]
     Signer(#[from] SignError),
+    /// An origin that names no log.
+    #[error("the pinned log: {0}")]
+    Origin(KeyError),
     /// Another key than the pinned operator's.
     #[error("counter-signed under another key than the pinned operator's; nothing was sent")]
     OperatorKey,
@@ -150,6 +155,16 @@ pub enum PublishError {
         /// The epoch.
         epoch: u64,
     },
+    /// The event is not where the auditor says that it is.
+    #[error(
+        "the auditor says that the event is number {index}, and its event log holds another there or ends at {size}"
+    )]
+    NotRecorded {
+        /// The auditor's.
+        index: u64,
+        /// Events in the log.
+        size: u64,
+    },
     /// The bundle is not of what was published.
     #[error("the bundle's {what} is not what was published")]
     OtherBundle {
@@ -165,6 +180,19 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    /// Whether what the caller gave is to blame; nothing was sent then.
+    pub const fn is_callers(&self) -> bool {
+        matches!(
+            self,
+            Self::Address { .. }
+                | Self::Identity(_)
+                | Self::Submission { .. }
+                | Self::Manifest(_)
+                | Self::Origin(_)
+                | Self::OperatorKey
+        )
+    }
+
     /// Whether what was received contradicts what was published: a lie or a loss, not a mishap.
     pub const fn is_contradiction(&self) -> bool {
         matches!(
@@ -177,6 +205,7 @@ impl PublishError {
                 | Self::Quorum(_)
                 | Self::Unlogged { .. }
                 | Self::Leaf { .. }
+                | Self::NotRecorded { .. }
                 | Self::OtherBundle { .. }
                 | Self::Bundle(_)
                 | Self::Proof(_)

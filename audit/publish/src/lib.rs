@@ -12,7 +12,9 @@
 mod door;
 mod error;
 mod publish;
+mod record;
 
 pub use door::{Door, TlsIdentity};
 pub use error::PublishError;
 pub use publish::{Published, fetch_bundle, publish};
+pub use record::record;

@@ -20,7 +20,7 @@ use strongroom_verify::{
 use strongroom_wire::digest::sha256;
 
 /// A response is a few hundred bytes.
-const RESPONSE_LEN_MAX: usize = 4_096;
+pub(crate) const RESPONSE_LEN_MAX: usize = 4_096;
 
 /// What was published.
 #[derive(Debug, Clone)]
@@ -173,15 +173,12 @@ fn logged_leaf(
         return Err(refusal(&reply));
     }
     let signed = SignedCheckpoint::verify(Note::parse(&reply.body)?, trust.log())?;
-    trust.policy().check(&signed, fresh(trust, now_ms))?;
+    trust.policy().check(&signed, trust.is_fresh_at(now_ms))?;
     let head = signed.checkpoint().head();
     let unlogged = PublishError::Unlogged { epoch, size: head.size };
     let index = epoch.checked_sub(1).filter(|index| *index < head.size).ok_or(unlogged)?;
-    let damaged = |error: TileError<PublishError>| match error {
-        TileError::Source { error: error @ PublishError::Unreachable { .. }, .. } => error,
-        other => PublishError::Log(other.to_string()),
-    };
-    let tiles = VerifiedTiles::open(LogFiles { door, namespace }, head).map_err(damaged)?;
+    let files = LogFiles { door, prefix: format!("/{namespace}") };
+    let tiles = VerifiedTiles::open(files, head).map_err(damaged)?;
     let previous = match index.checked_sub(1) {
         Some(before) => leaf_hash(&tiles.entry(before).map_err(damaged)?).0,
         None => [0; 32],
@@ -199,12 +196,11 @@ fn logged_leaf(
     }
 }
 
-fn fresh(trust: &Trust, now_ms: u64) -> impl Fn(u64) -> bool {
-    let oldest_ms = now_ms.saturating_sub(trust.file().cosignature_max_age_ms);
-    let latest_ms = now_ms.saturating_add(CLOCK_LEAD_MAX_MS);
-    move |timestamp| {
-        let ms = timestamp.saturating_mul(1_000);
-        ms.saturating_add(999) >= oldest_ms && ms <= latest_ms
+/// No connection is no damage.
+pub(crate) fn damaged(error: TileError<PublishError>) -> PublishError {
+    match error {
+        TileError::Source { error: error @ PublishError::Unreachable { .. }, .. } => error,
+        other => PublishError::Log(other.to_string()),
     }
 }
 
@@ -259,8 +255,8 @@ fn check_bundle(
         return Err(other("counter-signature"));
     }
     let proof = LogProof::parse(bundle.proof.as_bytes())?;
-    let (hash, fresh) = (leaf_hash(leaf), fresh(trust, now_ms));
-    let logged = proof.verify(&hash, trust.log(), trust.policy(), fresh)?;
+    let (hash, is_fresh) = (leaf_hash(leaf), trust.is_fresh_at(now_ms));
+    let logged = proof.verify(&hash, trust.log(), trust.policy(), is_fresh)?;
     if !logged.is_last() || logged.index().checked_add(1) != Some(epoch) {
         return Err(other("place in the log"));
     }

@@ -42,8 +42,8 @@ pub enum ServeError {
     /// The witness's files.
     #[error("the witness does not start: {0}")]
     Witness(#[from] WitnessError),
-    /// An event was not recorded.
-    #[error("not recorded: {0}")]
+    /// The event log's files.
+    #[error("the event log does not open: {0}")]
     Event(Box<EventSubmitError>),
     /// An address cannot be listened on.
     #[error("{setting}: cannot listen on {address}: {source}")]
@@ -63,6 +63,12 @@ pub enum ServeError {
         /// What the system said.
         detail: String,
     },
+}
+
+impl From<EventSubmitError> for ServeError {
+    fn from(error: EventSubmitError) -> Self {
+        Self::Event(Box::new(error))
+    }
 }
 
 impl ServeError {

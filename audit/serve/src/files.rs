@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 const FILE_LEN_MAX: u64 = 1_024 * 1_024;
 
 /// A signer of whatever kind: a seed in a file today, a token behind the same trait.
-pub(crate) type AnySigner = Box<dyn NoteSigner + Send + Sync>;
+pub type AnySigner = Box<dyn NoteSigner + Send + Sync>;
 
 pub(crate) fn toml<T: DeserializeOwned>(path: &Path) -> Result<T, ServeError> {
     toml::from_str(&read_text(path)?)
@@ -61,8 +61,11 @@ pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, ServeError>
     read(path).map(Zeroizing::new)
 }
 
-/// The signer of a file with 64 hexadecimal digits.
-pub(crate) fn signer(path: &Path) -> Result<AnySigner, ServeError> {
+/// The signer of a file with 64 hexadecimal digits that only its owner can read.
+///
+/// # Errors
+/// [`ServeError`] naming the file.
+pub fn signer(path: &Path) -> Result<AnySigner, ServeError> {
     let digits = read_secret(path)?;
     let mut seed = Zeroizing::new([0; 32]);
     hex::decode_to_slice(digits.trim_ascii(), seed.as_mut_slice()).map_err(|_| {

@@ -1,8 +1,8 @@
 //! An auditor and a witness on the network (spec §21.9).
 //!
 //! * **What it is.** HTTP around `strongroom-log`: an auditor's public addresses, its publishing
-//!   address behind mutual TLS, the questions that it asks its witnesses, and a witness's two
-//!   addresses.
+//!   address behind mutual TLS, the questions that it asks its witnesses about its two logs, and a
+//!   witness's two addresses.
 //! * **What it may assume.** That its configuration is its operator's, and that its clock is within
 //!   minutes of its witnesses'. Nothing of callers, and of witnesses only what their keys signed.
 //! * **What it must never do.** Let a signature out before a quorum's cosignatures are on the disk;
@@ -17,12 +17,11 @@ mod content;
 mod error;
 mod files;
 mod http;
-mod record;
 mod tls;
 pub mod witness;
 
 pub use error::ServeError;
-pub use record::record;
+pub use files::{AnySigner, signer as signer_in_file};
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -7,15 +7,16 @@ mod stage;
 
 use ed25519_dalek::Signer as _;
 use stage::{
-    Heard, Net, ask, now_ms, operator, request_of, submission, trust,
-    world::{AUDITOR, NAMESPACE, key},
+    Heard, Net, ask, deployment, now_ms, operator, request_of, submission, trust,
+    world::{AUDITOR, NAMESPACE, OPERATOR, key},
 };
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     thread,
 };
-use strongroom_publish::{Door, PublishError, publish};
+use strongroom_log::Answer;
+use strongroom_publish::{Door, PublishError, publish, record};
 use strongroom_verify::{AuditResponse, Statement};
 
 /// Changes what the auditor says: the path, what it said, and through whom to ask more.
@@ -207,4 +208,32 @@ fn a_bundle_of_another_epoch_is_not_what_was_published() {
     });
     assert!(!error.to_string().contains('\u{1b}'), "{error:?}");
     net.published(2).expect("and without the liar all is well");
+}
+
+#[test]
+fn an_event_is_recorded_where_the_log_holds_it_and_not_where_the_auditor_says() {
+    let net = Net::running();
+    for epoch in [1, 2] {
+        net.published(epoch).expect("publishes");
+        net.recorded(&deployment(epoch, OPERATOR)).expect("recorded");
+    }
+    let second = deployment(2, OPERATOR);
+    let says = |index: u64| move |heard: &mut Heard| heard.body = Answer::recorded(index).body;
+    for index in [0, 2, u64::MAX] {
+        let say = says(index);
+        let lie: Lie = Box::new(move |path, heard| {
+            if path.ends_with("/events") {
+                say(heard);
+            }
+        });
+        let error = record(&through(&net, lie), &second, &trust(), now_ms()).expect_err("believed");
+        assert!(matches!(error, PublishError::NotRecorded { .. }), "{error}");
+        assert!(error.is_contradiction());
+    }
+    // The manifest log's checkpoint, rightly signed and cosigned, is not the event log's.
+    let manifests = net.get(&format!("/{NAMESPACE}/checkpoint")).body;
+    let lie = at("/events/checkpoint".to_owned(), manifests);
+    let error = record(&through(&net, Box::new(lie)), &second, &trust(), now_ms());
+    assert!(matches!(error, Err(PublishError::Checkpoint(_))), "{error:?}");
+    assert_eq!(net.recorded(&second).expect("is there"), 1);
 }

@@ -3,10 +3,10 @@
 mod ledger;
 
 use ledger::{
-    Ledger, Manner, fresh, grow, grow_as, history, making, manifest, pins, serve,
-    world::{DAY_MS, World, signed},
+    Ledger, Manner, deployed, fresh, grow, grow_as, history, making, manifest, pins, serve,
+    world::{DAY_MS, LOG, OPERATOR, World, signed},
 };
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, os::unix::fs::symlink, path::Path};
 use strongroom_wire::digest::sha256;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -31,12 +31,80 @@ fn a_whole_history_is_verified_from_a_folder_and_over_http() {
     );
     assert!(ran.out.contains("site-3") && ran.out.contains("elsewhere"), "{ran:?}");
     assert!(ran.last().starts_with("Verified: epochs 1 to 4 of org."), "{ran:?}");
-    assert!(ran.last().ends_with("Not checked: the vault's binary."), "{ran:?}");
+    assert!(ran.last().ends_with("Not checked: the event log, the vault's binary."), "{ran:?}");
     assert!(ran.last().contains("fleet one is keys-only"), "{ran:?}");
     for manner in [Manner::Serve, Manner::Hiccup] {
         let address = serve(&folder, manner);
         let ran = ledger.verify(&["--log", &address]).ends(0);
         assert!(ran.last().starts_with("Verified: epochs 1 to 4"), "{ran:?}");
+    }
+}
+
+#[test]
+fn the_event_log_is_checked_under_the_history_that_holds() {
+    let ledger = Ledger::new();
+    let world = history(3);
+    let log = ledger.export("log", &world);
+    let good = [deployed(&world, 1, OPERATOR), deployed(&world, 3, OPERATOR)];
+    let events = ledger.export_events("log", &world, &good);
+    let ran = ledger.verify(&["--json", "--log", "{log}"]).ends(0);
+    assert_eq!(ran.stage("events"), "verified");
+    let ran = ledger.verify(&["--log", &serve(&log, Manner::Serve)]).ends(0);
+    assert!(ran.out.contains("2 events hold: 2 deployments, 0 positions"), "{ran:?}");
+    assert!(ran.last().ends_with("Not checked: the vault's binary."), "{ran:?}");
+    // Nothing happened yet, and that is cosigned.
+    ledger.export_events("log", &world, &[]);
+    assert_eq!(ledger.verify(&["--json", "--log", "{log}"]).ends(0).stage("events"), "verified");
+
+    // What the log signed and breaks a rule is its own doing.
+    for (leaves, why) in [
+        (vec![deployed(&world, 1, LOG)], "which signs no event"),
+        (vec![good[1].clone(), good[0].clone()], "epoch 1 after one of epoch 3"),
+        (vec![good[0].clone(), good[0].clone()], "the same event is in the log"),
+        (vec![b"org.example/events/event/v1\n{}".to_vec()], "no leaf of this event log"),
+    ] {
+        ledger.export_events("log", &world, &leaves);
+        let ran = ledger.verify(&["--log", "{log}"]).ends(1);
+        assert!(ran.last().starts_with("CONTRADICTION") && ran.last().contains(why), "{ran:?}");
+        assert!(ran.last().contains("own files are the proof"), "{ran:?}");
+    }
+
+    // What a copy spoilt accuses nobody.
+    for (file, change) in [
+        ("tile/entries/000.p/2", "flip"),
+        ("tile/0/000.p/2", "remove"),
+        ("checkpoint", "flip"),
+        ("checkpoint", "cut"),
+    ] {
+        ledger.export_events("log", &world, &good);
+        spoil(&events.join(file), change);
+        let ran = ledger.verify(&["--json", "--log", "{log}"]).ends(3);
+        assert_eq!(ran.stage("events"), "unchecked", "{file} {change}");
+        assert_eq!(ran.stage("epochs"), "verified", "{file} {change}");
+    }
+    // An event of an epoch that this copy does not show is not judged.
+    let longer = history(4);
+    let (three, four) = (world, deployed(&longer, 4, OPERATOR));
+    ledger.export_events("log", &three, &[four]);
+    let ran = ledger.verify(&["--json", "--log", "{log}"]).ends(3);
+    assert_eq!(ran.stage("events"), "unchecked");
+    // Under a history that does not hold, events stand on nothing.
+    ledger.export_events("log", &three, &good);
+    spoil(&log.join("tile/entries/000.p/3"), "flip");
+    let ran = ledger.verify(&["--json", "--log", "{log}"]).ends(3);
+    assert_eq!(ran.stage("events"), "unchecked");
+}
+
+fn spoil(path: &Path, change: &str) {
+    let mut bytes = fs::read(path).expect("there");
+    match change {
+        "flip" => {
+            let at = bytes.len() / 2;
+            bytes[at] ^= 0x01;
+            fs::write(path, bytes).expect("written");
+        }
+        "cut" => fs::write(path, &bytes[..bytes.len() - 7]).expect("written"),
+        _ => fs::remove_file(path).expect("removed"),
     }
 }
 
@@ -208,16 +276,7 @@ fn what_a_mirror_damages_or_withholds_accuses_nobody() {
     ] {
         let ledger = Ledger::new();
         let path = ledger.export("log", &world).join(file);
-        let mut bytes = fs::read(&path).expect("there");
-        match change {
-            "flip" => {
-                let at = bytes.len() / 2;
-                bytes[at] ^= 0x01;
-                fs::write(&path, bytes).expect("written");
-            }
-            "cut" => fs::write(&path, &bytes[..bytes.len() - 7]).expect("written"),
-            _ => fs::remove_file(&path).expect("removed"),
-        }
+        spoil(&path, change);
         let ran = ledger.verify(&["--log", "{log}", "--from", "{head}"]);
         assert_eq!(ran.code, 3, "{file} {change}: {ran:?}");
         assert!(ran.last().starts_with("Could NOT check"), "{file} {change}: {ran:?}");

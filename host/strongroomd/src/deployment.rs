@@ -1,7 +1,6 @@
-//! `strongroomd record` and `strongroomd deployment`: a deployment's record, and all that proves it (spec
-//! §21.7, §24).
+//! `strongroomd deployment`: all that proves a deployment (spec §24).
 
-use crate::{Failure, by_blame, runtime};
+use crate::Failure;
 use clap::Args;
 use std::{
     fs::File,
@@ -9,25 +8,10 @@ use std::{
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
-use strongroom_audit_server::{auditor::Config, record};
 use strongroom_deployment::{Directory, PAPER_LEN_MAX, Papers, write_deployment};
 use strongroom_manifest::Floors;
 use strongroom_page::{Command, Verifier};
-use strongroom_verify::{BUNDLE_LEN_MAX, EVENT_LEN_MAX, TRUST_LEN_MAX};
-
-/// What is recorded, and where.
-#[derive(Args)]
-pub(crate) struct RecordArgs {
-    /// The auditor's configuration; its process may run
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// The event log's folder; never restored from a copy
-    #[arg(long, value_name = "DIR")]
-    events: PathBuf,
-    /// The event's JSON, signed by whom it needs
-    #[arg(long, value_name = "FILE")]
-    event: PathBuf,
-}
+use strongroom_verify::{BUNDLE_LEN_MAX, TRUST_LEN_MAX};
 
 /// What goes into the directory.
 #[derive(Args)]
@@ -62,16 +46,6 @@ pub(crate) struct DeploymentArgs {
     /// Of a development fleet, which no client of a released app accepts
     #[arg(long)]
     development: bool,
-}
-
-/// Records one event.
-pub(crate) fn record_event(args: &RecordArgs) -> Result<(), Failure> {
-    let config = Config::load(&args.config).map_err(by_blame)?;
-    let event = read(&args.event, EVENT_LEN_MAX)?;
-    let recorded = runtime()?.block_on(record(&config, &args.events, &event));
-    let index = recorded.map_err(by_blame)?;
-    println!("recorded: event {index} of {}/events", config.origin);
-    Ok(())
 }
 
 /// Writes a deployment directory, and checks it before it gets its name.

@@ -1,7 +1,7 @@
 //! `strongroomd`: the servers that people who run a fleet start.
 //!
 //! * **What it is.** Command line, logging and exit codes around `strongroom-node`,
-//!   `strongroom-gateway` and `strongroom-audit-server`.
+//!   `strongroom-gateway`, `strongroom-audit-server` and `strongroom-publish`.
 //! * **What it may assume.** That its configuration is its operator's.
 //! * **What it must never do.** Hold a secret of the fleet: those live in the vault process that a
 //!   node starts.
@@ -12,6 +12,7 @@
 
 mod deployment;
 mod page;
+mod publish;
 
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -41,8 +42,10 @@ enum Server {
     Witness(Run),
     /// Write a log and its status page into a directory for any static web server, then exit.
     Page(page::PageArgs),
-    /// Record an event of a fleet in the event log, then exit.
-    Record(deployment::RecordArgs),
+    /// Have an auditor publish a manifest, counter-sign what it logged, then exit.
+    Publish(publish::PublishArgs),
+    /// Have an auditor record an event of a fleet in its event log, then exit.
+    Record(publish::RecordArgs),
     /// Write all that proves a deployment into one directory, then exit.
     Deployment(deployment::DeploymentArgs),
 }
@@ -72,7 +75,8 @@ fn main() -> ExitCode {
         Server::Auditor(run) => auditor(run),
         Server::Witness(run) => witness(run),
         Server::Page(args) => page::write(args),
-        Server::Record(args) => deployment::record_event(args),
+        Server::Publish(args) => publish::publish(args),
+        Server::Record(args) => publish::record(args),
         Server::Deployment(args) => deployment::write(args),
     };
     match served {

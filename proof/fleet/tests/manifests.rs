@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::{
     fs,
     path::Path,
+    process::Command,
     sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
     thread,
     time::Duration,
@@ -111,17 +112,32 @@ fn pin_another_auditor(fleet: &Fleet) -> String {
 #[test]
 fn without_witnesses_nothing_is_published_and_the_fleet_goes_on() {
     let fleet = enrolled();
-    for witness in [1, 2] {
-        kill(&fleet.path("fleet").join(format!("witness-{witness}/witness.pid")));
-    }
+    // Hung, not dead: who is dead is started again.
+    let signal_witnesses = |name: &str| {
+        for witness in [1, 2] {
+            signal(name, &fleet.path("fleet").join(format!("witness-{witness}/witness.pid")));
+        }
+    };
+    signal_witnesses("STOP");
     let rotated = fleet.dev(&["rotate"]);
     assert_eq!(rotated.code, 1, "{}", rotated.text);
     assert!(rotated.text.contains("the fleet goes on under its manifest"), "{}", rotated.text);
     recovers(&fleet.recover_patiently("phone", "right"));
     assert_eq!(head(&fleet, "phone")["epoch"], 1);
     // The witnesses come back, and the same manifest goes on its way.
-    let up = fleet.dev(&["up"]);
-    assert_eq!(up.code, 0, "{}", up.text);
+    signal_witnesses("CONT");
+    let rotated = fleet.dev(&["rotate"]);
+    assert_eq!(rotated.code, 0, "{}", rotated.text);
+    recovers(&fleet.recover("phone", "right"));
+    assert_eq!(head(&fleet, "phone")["epoch"], 2);
+}
+
+#[test]
+fn a_rotation_starts_the_witnesses_that_are_dead() {
+    let fleet = enrolled();
+    for witness in [1, 2] {
+        signal("KILL", &fleet.path("fleet").join(format!("witness-{witness}/witness.pid")));
+    }
     let rotated = fleet.dev(&["rotate"]);
     assert_eq!(rotated.code, 0, "{}", rotated.text);
     recovers(&fleet.recover("phone", "right"));
@@ -176,10 +192,10 @@ fn a_deployment_is_recorded_and_proved_by_one_directory() {
     assert!(refused.text.contains("REFUSED"), "{}", refused.text);
 }
 
-fn kill(pid_file: &Path) {
+fn signal(name: &str, pid_file: &Path) {
     let text = fs::read(pid_file).expect("pid file");
     let identity: Value = serde_json::from_slice(&text).expect("json");
     let pid = identity["pid"].to_string();
-    let killed = std::process::Command::new("kill").args(["-9", &pid]).status().expect("kill");
-    assert!(killed.success());
+    let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill");
+    assert!(sent.success());
 }

@@ -13,6 +13,7 @@
 mod accounts;
 mod digests;
 mod entries;
+mod events;
 mod exchange;
 mod logs;
 mod manifests;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<File> {
         accounts::file(),
         digests::file(&world),
         entries::file(&world, &exchanged),
+        events::file(&world),
         exchange::file(&world, &exchanged),
         logs::file(&world),
         manifests::file(&world),

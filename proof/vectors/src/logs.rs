@@ -20,9 +20,9 @@ use strongroom_verify::{
 };
 use strongroom_wire::digest::sha256;
 
-const ORIGIN: &str = "auditor.example/org.example.encrypted_backups.fleet_keys.v1";
+pub(crate) const ORIGIN: &str = "auditor.example/org.example.encrypted_backups.fleet_keys.v1";
 const AUDITOR: u8 = 0x71;
-const OPERATOR: u8 = 0x72;
+pub(crate) const OPERATOR: u8 = 0x72;
 const LOG: u8 = 0x73;
 const WITNESSES: [u8; 3] = [0x74, 0x75, 0x76];
 

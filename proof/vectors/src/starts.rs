@@ -11,7 +11,7 @@ use strongroom_wire::{
     start::{CustodianSignature, Position, SignedPosition, SignedStart, Start},
 };
 
-fn position(node: u8, empty: bool) -> SignedPosition {
+pub(crate) fn position(node: u8, empty: bool) -> SignedPosition {
     let position = Position {
         fleet: FLEET.to_owned(),
         node,
@@ -26,7 +26,7 @@ fn position(node: u8, empty: bool) -> SignedPosition {
     SignedPosition { position, signature: Fixed(signature) }
 }
 
-fn start(empty: bool) -> SignedStart {
+pub(crate) fn start(empty: bool) -> SignedStart {
     let start = Start {
         fleet: FLEET.to_owned(),
         era: if empty { 1 } else { 2 },

@@ -2,12 +2,13 @@
 //! the root of its host, and the log below the namespace's name (spec §21.9).
 
 use super::{Auditor, Countersigned, Submission, SubmitError};
+use crate::{
+    answer::{Answer, YEAR_S},
+    log::{Served, is_within},
+};
 use serde::{Deserialize, Serialize};
 use strongroom_manifest::{Hex, ManifestSignatures};
-use strongroom_tlog::{
-    NoteSigner,
-    tiles::{Tile, TileKind, WIDTH},
-};
+use strongroom_tlog::{NoteSigner, tiles::Tile};
 use strongroom_verify::LEAF_LEN_MAX;
 use strongroom_wire::digest::sha256;
 
@@ -15,67 +16,6 @@ use strongroom_wire::digest::sha256;
 pub const PUBLISH_LEN_MAX: usize = 2 * LEAF_LEN_MAX;
 /// The largest body of a request to keep a counter-signature, in bytes.
 pub const COUNTERSIGN_LEN_MAX: usize = 1_024;
-
-const JSON: &str = "application/json";
-const PROBLEM: &str = "application/problem+json";
-const TEXT: &str = "text/plain; charset=utf-8";
-const BYTES: &str = "application/octet-stream";
-const YEAR_S: u32 = 31_536_000;
-
-/// One answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The media type.
-    pub content_type: &'static str,
-    /// How long a cache may keep it; files of a log never change.
-    pub max_age_s: u32,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    fn ok(content_type: &'static str, max_age_s: u32, body: Vec<u8>) -> Self {
-        Self { status: 200, content_type, max_age_s, body }
-    }
-
-    fn json(value: &impl Serialize) -> Self {
-        // These types hold only numbers, strings, lists and structures, which always serialise.
-        Self::ok(JSON, 5, serde_json::to_vec(value).unwrap_or_default())
-    }
-
-    /// RFC 9457, with what went wrong.
-    pub fn problem(status: u16, code: &'static str, detail: String) -> Self {
-        let title = match status {
-            400 => "Bad Request",
-            404 => "Not Found",
-            405 => "Method Not Allowed",
-            408 => "Request Timeout",
-            409 => "Conflict",
-            413 => "Content Too Large",
-            415 => "Unsupported Media Type",
-            503 => "Service Unavailable",
-            _ => "Internal Server Error",
-        };
-        let body = serde_json::to_vec(&Problem { code, detail, status, title }).unwrap_or_default();
-        Self { status, content_type: PROBLEM, max_age_s: 0, body }
-    }
-
-    /// 404.
-    pub fn not_found(path: &str) -> Self {
-        let shown: String = path.chars().take(120).collect();
-        Self::problem(404, "not_found", format!("nothing at {shown}"))
-    }
-}
-
-#[derive(Serialize)]
-struct Problem {
-    code: &'static str,
-    detail: String,
-    status: u16,
-    title: &'static str,
-}
 
 #[derive(Serialize)]
 struct Info {
@@ -253,32 +193,25 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
     }
 
     fn log_file(&self, path: &str, rest: &[&str]) -> Result<Answer, SubmitError> {
-        let Some(published) = self.log.published()? else { return Ok(Answer::not_found(path)) };
-        let below = rest.join("/");
-        let cached = match rest {
-            ["checkpoint"] => return Ok(Answer::ok(TEXT, 5, published.to_bytes())),
-            ["bundle"] => {
-                return Ok(match self.bundle()? {
-                    Some(bundle) => Answer::ok(JSON, 5, bundle.to_bytes()),
-                    None => Answer::not_found(path),
-                });
-            }
-            ["tile", ..] => Tile::parse(&below),
-            ["signatures", name @ ..] => Tile::parse(&format!("tile/entries/{}", name.join("/"))),
-            _ => return Ok(Answer::not_found(path)),
+        match rest {
+            ["bundle"] => Ok(match self.bundle()? {
+                Some(bundle) => Answer::json_bytes(bundle.to_bytes()),
+                None => Answer::not_found(path),
+            }),
+            ["signatures", name @ ..] => self.signature_file(path, &name.join("/")),
+            _ => Ok(Answer::of_log(path, self.log.served(&rest.join("/"))?)),
+        }
+    }
+
+    /// Named, and cut, like the entries that it lies beside.
+    fn signature_file(&self, path: &str, name: &str) -> Result<Answer, SubmitError> {
+        let size = self.log.published()?.map_or(0, |published| published.checkpoint().size());
+        let tile = Tile::parse(&format!("tile/entries/{name}")).ok();
+        let file = match tile.filter(|tile| is_within(*tile, size)) {
+            Some(tile) => self.signatures(tile)?,
+            None => None,
         };
-        // What no quorum has cosigned may still change after a crash, and a cache would keep it.
-        let size = published.checkpoint().size();
-        let vouched = |tile: &Tile| end_of(*tile).is_some_and(|end| end <= size);
-        let Some(tile) = cached.ok().filter(vouched) else {
-            return Ok(Answer::not_found(path));
-        };
-        let file = if matches!(rest, ["signatures", ..]) {
-            self.signatures(tile)?
-        } else {
-            self.log.file(tile)?
-        };
-        Ok(file.map_or_else(|| Answer::not_found(path), |file| Answer::ok(BYTES, YEAR_S, file)))
+        Ok(Answer::of_log(path, file.map(Served::File)))
     }
 
     /// Takes a request to publish up to where witnesses are needed; the epoch that then waits for them.
@@ -350,17 +283,6 @@ impl From<&SubmitError> for Answer {
 /// One spelling for one epoch: caches and readers must not see two.
 fn epoch_of(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
-}
-
-/// Leaves up to the end of a tile; none for more than a number holds.
-fn end_of(tile: Tile) -> Option<u64> {
-    let nodes = tile.index().checked_mul(u64::from(WIDTH))?.checked_add(tile.width().into())?;
-    match tile.kind() {
-        TileKind::Entries => Some(nodes),
-        TileKind::Hashes { level } => {
-            nodes.checked_mul(1_u64.checked_shl(u32::from(level).checked_mul(8)?)?)
-        }
-    }
 }
 
 /// A UUID (RFC 9562, version 8) out of a digest: the same for the same epoch, after a crash too.

@@ -4,7 +4,7 @@ mod api;
 mod error;
 mod publish;
 
-pub use api::{Answer, COUNTERSIGN_LEN_MAX, PUBLISH_LEN_MAX};
+pub use api::{COUNTERSIGN_LEN_MAX, PUBLISH_LEN_MAX};
 pub use error::SubmitError;
 pub use publish::{Countersigned, Released, Submission};
 

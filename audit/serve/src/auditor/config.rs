@@ -12,10 +12,10 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use strongroom_log::AuditorSetup;
+use strongroom_log::{AuditorSetup, EventLogSetup};
 use strongroom_manifest::{Custodians, Floors, Hex};
 use strongroom_tlog::{LogSigner, Policy, WitnessKey};
-use strongroom_verify::{AuditorKey, Trust, TrustFile};
+use strongroom_verify::{AuditorKey, Trust, TrustFile, events_origin};
 
 /// Addresses that are no namespace.
 const RESERVED: [&str; 5] = ["info", "livez", "metrics", "namespaces", "readyz"];
@@ -28,6 +28,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where it keeps its log. Never restored from a copy.
     pub folder: PathBuf,
+    /// Where it keeps the event log beside it. Never restored, either. Without it there is none.
+    pub events_folder: Option<PathBuf>,
     /// The one namespace.
     pub namespace: String,
     /// The log's name: `<this auditor's host>/<namespace>`.
@@ -111,6 +113,20 @@ pub(crate) struct Loaded {
     pub(crate) witnesses: Vec<WitnessAddress>,
 }
 
+impl Loaded {
+    /// The event log under the same pins: the log's key signs it, under a name of its own.
+    pub(crate) fn events(self, config: &Config) -> Result<EventLogSetup<AnySigner>, ServeError> {
+        let signer =
+            LogSigner::new(&events_origin(&config.origin), files::signer(&config.log_key_file)?);
+        Ok(EventLogSetup {
+            manifest_log: config.origin.clone(),
+            operator_key: config.operator_key.0,
+            policy: self.setup.policy,
+            log_signer: signer.map_err(|error| ServeError::Setting(format!("origin: {error}")))?,
+        })
+    }
+}
+
 impl Config {
     /// Reads a configuration.
     ///
@@ -126,6 +142,9 @@ impl Config {
             &mut config.statement_key_file,
         ] {
             files::anchor(path, named);
+        }
+        if let Some(events) = config.events_folder.as_mut() {
+            files::anchor(path, events);
         }
         if let Some(tls) = config.publish.as_mut().and_then(|publish| publish.tls.as_mut()) {
             tls.anchor(path);

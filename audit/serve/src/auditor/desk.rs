@@ -2,6 +2,7 @@
 
 use super::{
     config::Config,
+    events::Events,
     gauges::Gauges,
     shelf::{Shelf, shown},
 };
@@ -16,7 +17,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
-use strongroom_log::{Answer, Auditor, Folder, SubmitError};
+use strongroom_log::{Answer, Auditor, EventSubmitError, Folder, SubmitError};
 use tokio::{
     sync::{Mutex as TurnMutex, MutexGuard as TurnGuard, Notify, Semaphore},
     task::spawn_blocking,
@@ -34,6 +35,8 @@ pub(crate) struct Desk {
     pub(crate) config: Config,
     /// None after its disk failed: whoever comes next opens it anew, which reads what is there.
     auditor: RwLock<Option<LiveAuditor>>,
+    /// The event log beside it, if it keeps one.
+    pub(crate) events: Option<Events>,
     pub(crate) shelf: Shelf,
     pub(crate) gauges: Gauges,
     pub(crate) witnesses: Vec<WitnessAddress>,
@@ -47,8 +50,29 @@ pub(crate) struct Desk {
 
 /// Held by whoever asks witnesses or grows the log: one at a time.
 pub(crate) struct Turn {
+    manifests: Vec<u64>,
+    events: Vec<u64>,
+}
+
+/// Which of the two logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Book {
+    Manifests,
+    Events,
+}
+
+impl Turn {
+    fn of(witnesses: usize) -> Self {
+        Self { manifests: vec![0; witnesses], events: vec![0; witnesses] }
+    }
+
     /// The size that each witness is believed to have.
-    pub(crate) sizes: Vec<u64>,
+    pub(crate) fn sizes(&mut self, book: Book) -> &mut Vec<u64> {
+        match book {
+            Book::Manifests => &mut self.manifests,
+            Book::Events => &mut self.events,
+        }
+    }
 }
 
 /// How it goes, for whoever watches.
@@ -56,6 +80,10 @@ pub(crate) struct Turn {
 pub(crate) struct Health {
     /// When a quorum last cosigned the head.
     pub(crate) confirmed_s: Option<u64>,
+    /// When a quorum last cosigned the event log's.
+    pub(crate) events_confirmed_s: Option<u64>,
+    /// Events.
+    pub(crate) events: u64,
     /// The last epoch waits for its quorum.
     pub(crate) is_unreleased: bool,
     /// A witness had seen more; nothing is taken until a person has looked and started again.
@@ -71,6 +99,8 @@ pub(crate) struct Health {
 pub(crate) enum Failure {
     /// The auditor refuses or fails.
     Submit(SubmitError),
+    /// The event log does.
+    Event(Box<EventSubmitError>),
     /// There is no auditor at the moment, or no turn.
     Unavailable(&'static str, String),
 }
@@ -81,10 +111,31 @@ impl From<SubmitError> for Failure {
     }
 }
 
+impl From<EventSubmitError> for Failure {
+    fn from(error: EventSubmitError) -> Self {
+        Self::Event(Box::new(error))
+    }
+}
+
+impl Failure {
+    /// Of which size a witness has cosigned a log that is shorter here.
+    pub(crate) fn witnessed(&self) -> Option<u64> {
+        match self {
+            Self::Submit(SubmitError::Restored { witnessed, .. }) => Some(*witnessed),
+            Self::Event(error) => match **error {
+                EventSubmitError::Restored { witnessed, .. } => Some(witnessed),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 impl From<&Failure> for Answer {
     fn from(failure: &Failure) -> Self {
         match failure {
             Failure::Submit(error) => error.into(),
+            Failure::Event(error) => error.as_ref().into(),
             Failure::Unavailable(code, what) => Self::problem(503, code, what.clone()),
         }
     }
@@ -94,6 +145,7 @@ impl core::fmt::Display for Failure {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Submit(error) => error.fmt(f),
+            Self::Event(error) => error.fmt(f),
             Self::Unavailable(_, what) => f.write_str(what),
         }
     }
@@ -104,13 +156,15 @@ impl Desk {
     pub(crate) fn open(config: Config) -> Result<Self, ServeError> {
         let auditor = open(&config)?;
         let witnesses = config.loaded()?.witnesses;
+        let events = Events::open(&config, &auditor)?;
         let gauges = Gauges::new(witnesses.iter().map(|witness| witness.key.name()));
         let desk = Self {
             asker: Asker::new(&witnesses)?,
             auditor: RwLock::new(None),
+            events,
             shelf: Shelf::default(),
             gauges,
-            turn: TurnMutex::new(Turn { sizes: vec![0; witnesses.len()] }),
+            turn: TurnMutex::new(Turn::of(witnesses.len())),
             witnesses,
             health: Mutex::default(),
             wake: Notify::new(),
@@ -119,6 +173,7 @@ impl Desk {
         };
         desk.show(&auditor);
         *desk.write() = Some(auditor);
+        desk.show_events();
         Ok(desk)
     }
 
@@ -200,6 +255,12 @@ impl Desk {
         let _place = self.reading.acquire().await;
         let (desk, path) = (Arc::clone(self), path.to_owned());
         let read = spawn_blocking(move || {
+            // Before the auditor's lock is taken: whoever works with events takes that one second.
+            if let Some(answer) = desk.get_event(&path) {
+                let kept = shown(&path, answer);
+                desk.shelf.keep(&path, &kept);
+                return kept;
+            }
             if desk.read().is_none() {
                 // Whoever comes first after an error of the disk opens the folder again.
                 if let Err(failure) = desk.worked(|_| Ok(()), true) {
@@ -265,7 +326,7 @@ impl Desk {
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Option<LiveAuditor>> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Option<LiveAuditor>> {
         // After a panic the place is empty, which every reader and writer looks at.
         self.auditor.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -280,6 +341,6 @@ fn open(config: &Config) -> Result<LiveAuditor, ServeError> {
     Ok(Auditor::open(Arc::new(Folder::open(&config.folder)?), setup)?)
 }
 
-fn unavailable(what: String) -> Failure {
+pub(crate) fn unavailable(what: String) -> Failure {
     Failure::Unavailable("auditor", what)
 }

@@ -11,6 +11,8 @@ pub(crate) struct Gauges {
     handle: PrometheusHandle,
     /// Leaves in the log.
     pub(crate) size: Gauge,
+    /// Events in the event log.
+    pub(crate) events: Gauge,
     /// 1 while an epoch waits for its quorum.
     pub(crate) unreleased: Gauge,
     /// 1 after a witness had seen more than the folder holds.
@@ -31,6 +33,7 @@ impl Gauges {
         metrics::with_local_recorder(&recorder, || Self {
             handle,
             size: gauge!("strongroom_auditor_log_size"),
+            events: gauge!("strongroom_auditor_event_log_size"),
             unreleased: gauge!("strongroom_auditor_unreleased"),
             restored: gauge!("strongroom_auditor_restored"),
             confirmed: gauge!("strongroom_auditor_confirmed_timestamp_seconds"),

@@ -2,6 +2,7 @@
 
 mod config;
 mod desk;
+mod events;
 mod gauges;
 mod publish;
 mod round;

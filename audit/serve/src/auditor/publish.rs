@@ -2,15 +2,12 @@
 
 use super::{
     desk::{Desk, Failure, Turn},
-    round::Round,
+    round::{ROUNDS_MAX, Round},
 };
 use crate::{now_ms, now_s};
 use std::{sync::Arc, time::Duration};
 use strongroom_log::{Answer, Submission, SubmitError};
 use tokio::sync::watch;
-
-/// A round before the epoch, one for an epoch that was left over, one that an intent needs.
-const ROUNDS_MAX: usize = 4;
 
 impl Desk {
     /// Publishes a manifest, whatever becomes of who asked for it: a caller that goes away does not stop
@@ -100,7 +97,9 @@ impl Desk {
         loop {
             let is_well = {
                 let mut turn = self.turn_at_last().await;
-                self.tended(&mut turn).await
+                // Both, whatever becomes of the first.
+                let is_well = self.tended(&mut turn).await;
+                self.tended_events(&mut turn).await && is_well
             };
             let mut pause = if is_well { refresh } else { retry };
             loop {
@@ -129,5 +128,19 @@ impl Desk {
             }
         }
         false
+    }
+
+    async fn tended_events(self: &Arc<Self>, turn: &mut Turn) -> bool {
+        if self.events.is_none() {
+            return true;
+        }
+        match self.round_of_events(turn).await {
+            Ok(()) => true,
+            Err(failure) => {
+                tracing::warn!(%failure, "no quorum of witnesses for the event log; they are asked again");
+                self.health().trouble = Some(format!("event log: {failure}"));
+                false
+            }
+        }
     }
 }

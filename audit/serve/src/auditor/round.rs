@@ -1,14 +1,19 @@
 //! Asking all witnesses at once, and what follows from their answers.
 
-use super::desk::{Desk, Failure, Turn};
+use super::desk::{Book, Desk, Failure, Turn};
 use crate::now_s;
 use std::{sync::Arc, time::Duration};
-use strongroom_log::SubmitError;
-use strongroom_tlog::{NoteSignature, Policy, SignedCheckpoint, witness::Answer};
+use strongroom_log::{EventSubmitError, SubmitError};
+use strongroom_tlog::{
+    NoteSignature, Policy, SignedCheckpoint,
+    witness::{AddCheckpoint, Answer},
+};
 use tokio::{task::JoinSet, time::Instant};
 
 /// A witness's clock may be so far behind, and its line still counts as asked for now.
-const CLOCK_BEHIND_S: u64 = 2;
+pub(crate) const CLOCK_BEHIND_S: u64 = 2;
+/// A round before something new, one for what was left over, one that an intent needs.
+pub(crate) const ROUNDS_MAX: usize = 4;
 /// As clients have it, and `Auditor::release`.
 const COSIGNED_S_MAX: u64 = 300;
 /// One witness is asked so often in a round: from where it was believed to stand, from where it says
@@ -58,7 +63,7 @@ impl Desk {
             .look(|auditor| Ok((auditor.log().signed().clone(), auditor.policy().clone())))
             .await?;
         let head = signed.checkpoint().head();
-        let lines = self.ask_all(turn, signed, &policy).await?;
+        let lines = self.ask_all(Book::Manifests, turn, signed, &policy).await?;
         let done = self.change(move |auditor| {
             let now_s = now_s();
             let confirmed = auditor.confirm(&lines, asked_s, now_s);
@@ -76,17 +81,20 @@ impl Desk {
         Ok(done)
     }
 
-    async fn ask_all(
+    /// What the witnesses say of a log's head.
+    pub(crate) async fn ask_all(
         self: &Arc<Self>,
+        book: Book,
         turn: &mut Turn,
         mut signed: SignedCheckpoint,
         policy: &Policy,
     ) -> Result<Vec<NoteSignature>, Failure> {
         let size = signed.checkpoint().size();
         let mut asked = JoinSet::new();
-        for (at, old) in turn.sizes.iter().copied().enumerate() {
+        let sizes = turn.sizes(book);
+        for (at, old) in sizes.iter().copied().enumerate() {
             let desk = Arc::clone(self);
-            asked.spawn(async move { (at, desk.ask(at, old).await) });
+            asked.spawn(async move { (at, desk.ask(book, at, old).await) });
         }
         let mut lines = Vec::new();
         let mut until: Option<Instant> = None;
@@ -102,7 +110,7 @@ impl Desk {
             let name = witness.key.name();
             match heard {
                 Heard::Lines(own) => {
-                    if let Some(size_of) = turn.sizes.get_mut(at) {
+                    if let Some(size_of) = sizes.get_mut(at) {
                         *size_of = size;
                     }
                     let outcome = take_own(&mut signed, &own, &witness.key, name);
@@ -111,9 +119,9 @@ impl Desk {
                 }
                 Heard::Ahead { witnessed } => {
                     self.gauges.asked(at, "ahead");
-                    let error = SubmitError::Restored { got: size, witnessed };
-                    self.is_restored(format!("{name}: {error}"));
-                    return Err(error.into());
+                    let failure = restored(book, size, witnessed);
+                    self.is_restored(format!("{name}: {failure}"));
+                    return Err(failure);
                 }
                 Heard::Nothing { outcome, why } => {
                     self.gauges.asked(at, outcome);
@@ -128,19 +136,26 @@ impl Desk {
         Ok(lines)
     }
 
+    async fn request(self: &Arc<Self>, book: Book, old: u64) -> Result<AddCheckpoint, Failure> {
+        match book {
+            Book::Manifests => self.look(move |auditor| auditor.request(old)).await,
+            Book::Events => self.with_events(move |events, _| events.request(old)).await,
+        }
+    }
+
     /// Asks one witness until it cosigns or there is no sense in asking again.
-    async fn ask(self: &Arc<Self>, at: usize, mut old: u64) -> Heard {
+    async fn ask(self: &Arc<Self>, book: Book, at: usize, mut old: u64) -> Heard {
         let nothing = |outcome, why| Heard::Nothing { outcome, why };
         let Some(witness) = self.witnesses.get(at) else {
             return nothing("unreachable", "no such witness".to_owned());
         };
         for _ in 0..QUESTIONS_MAX {
-            let request = match self.look(move |auditor| auditor.request(old)).await {
+            let request = match self.request(book, old).await {
                 Ok(request) => request,
-                Err(Failure::Submit(SubmitError::Restored { witnessed, .. })) => {
-                    return Heard::Ahead { witnessed };
-                }
-                Err(failure) => return nothing("refused", failure.to_string()),
+                Err(failure) => match failure.witnessed() {
+                    Some(witnessed) => return Heard::Ahead { witnessed },
+                    None => return nothing("refused", failure.to_string()),
+                },
             };
             match self.asker.ask(witness, request.to_bytes()).await {
                 Ok(Answer::Cosigned(lines)) => return Heard::Lines(lines),
@@ -158,6 +173,13 @@ impl Desk {
             }
         }
         nothing("refused", format!("named another size {QUESTIONS_MAX} times"))
+    }
+}
+
+fn restored(book: Book, got: u64, witnessed: u64) -> Failure {
+    match book {
+        Book::Manifests => SubmitError::Restored { got, witnessed }.into(),
+        Book::Events => EventSubmitError::Restored { got, witnessed }.into(),
     }
 }
 

@@ -7,7 +7,10 @@ use crate::{
 };
 use hyper::{Method, Request, body::Incoming, header::ALLOW, header::HeaderValue};
 use std::{fmt::Write as _, sync::Arc};
-use strongroom_log::{Answer, CONFIRMED_S_MAX, COUNTERSIGN_LEN_MAX, PUBLISH_LEN_MAX, Submission};
+use strongroom_log::{
+    Answer, CONFIRMED_S_MAX, COUNTERSIGN_LEN_MAX, EventSubmitError, PUBLISH_LEN_MAX, Submission,
+};
+use strongroom_verify::{EVENT_LEN_MAX, Event};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -66,6 +69,12 @@ async fn write(desk: &Arc<Desk>, request: Request<Incoming>) -> Result<Reply, An
             let submission = Submission::from_request(&body)?;
             Ok(reply(desk.publish(submission).await).uncached())
         }
+        ["events"] if desk.events.is_some() => {
+            let body = http::body(request.into_body(), EVENT_LEN_MAX).await?;
+            let event = Event::parse(&body).map_err(EventSubmitError::from);
+            let event = event.map_err(|error| Answer::from(&error))?;
+            Ok(reply(desk.record(event).await).uncached())
+        }
         ["countersignatures", epoch] => {
             let body = http::body(request.into_body(), COUNTERSIGN_LEN_MAX).await?;
             let epoch = (*epoch).to_owned();
@@ -95,15 +104,24 @@ fn readyz(desk: &Desk) -> Reply {
     let health = desk.health().clone();
     // One refresh may be missed.
     let patience_s = (2 * desk.config.refresh_s).max(CONFIRMED_S_MAX);
-    let age_s = health.confirmed_s.map(|at| now_s().saturating_sub(at));
-    let is_fresh = age_s.is_some_and(|age| age <= patience_s);
-    let is_ready = is_fresh && !health.is_unreleased && health.restored.is_none();
+    let age_s = |at: Option<u64>| at.map(|at| now_s().saturating_sub(at));
+    let is_fresh = |at| age_s(at).is_some_and(|age| age <= patience_s);
+    let events_are_fresh = desk.events.is_none() || is_fresh(health.events_confirmed_s);
+    let is_ready = is_fresh(health.confirmed_s)
+        && events_are_fresh
+        && !health.is_unreleased
+        && health.restored.is_none();
+    let told = |at| match age_s(at) {
+        Some(age) => format!("{age} s ago"),
+        None => "not since the start".to_owned(),
+    };
     let mut words = format!("leaves: {}\n", health.size);
     // Writing to a string does not fail.
-    let _ = match age_s {
-        Some(age) => writeln!(words, "quorum of witnesses: {age} s ago"),
-        None => writeln!(words, "quorum of witnesses: not since the start"),
-    };
+    let _ = writeln!(words, "quorum of witnesses: {}", told(health.confirmed_s));
+    if desk.events.is_some() {
+        let (events, quorum) = (health.events, told(health.events_confirmed_s));
+        let _ = writeln!(words, "events: {events}\nquorum of witnesses: {quorum}");
+    }
     if health.is_unreleased {
         words.push_str("the last epoch waits for its quorum\n");
     }

@@ -57,8 +57,14 @@ impl Shelf {
             let kept = shown(&path, auditor.get(&path));
             (path, kept)
         });
-        let made = made.collect();
-        self.inside().fresh = made;
+        let made: Vec<_> = made.collect();
+        self.inside().fresh.extend(made);
+    }
+
+    /// Shows one answer that may change.
+    pub(crate) fn show(&self, path: &str, answer: Answer) {
+        let kept = shown(path, answer);
+        self.inside().fresh.insert(path.to_owned(), kept);
     }
 
     pub(crate) fn find(&self, path: &str) -> Option<Kept> {

@@ -5,6 +5,7 @@
 #[path = "../../../verify/tests/world/mod.rs"]
 pub(crate) mod world;
 
+use ed25519_dalek::Signer as _;
 use std::{
     fs,
     io::Write as _,
@@ -17,9 +18,9 @@ use std::{
 use strongroom_audit_server::{ServeError, auditor, witness};
 use strongroom_log::Submission;
 use strongroom_manifest::{Hex, Manifest};
-use strongroom_publish::{Door, PublishError, Published, publish};
+use strongroom_publish::{Door, PublishError, Published, publish, record};
 use strongroom_tlog::SeedSigner;
-use strongroom_verify::{Trust, TrustFile, events_origin};
+use strongroom_verify::{Deployment, DeploymentKind, Event, Trust, TrustFile, events_origin};
 use strongroom_wire::digest::sha256;
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
 use world::{
@@ -65,6 +66,26 @@ pub(crate) fn request_of(submission: &Submission) -> String {
         "signatures": submission.signatures,
     })
     .to_string()
+}
+
+/// The record of a deployment, signed by an operator.
+pub(crate) fn deployment(epoch: u64, operator: u8) -> Event {
+    let mut event = Event::Deployment(Deployment {
+        ceremony_sha256: Hex([7; 32]),
+        epoch,
+        evidence_sha256: Hex([8; 32]),
+        fleet: "one".to_owned(),
+        kind: DeploymentKind::Deployment,
+        manifest_sha256: Hex(sha256(submission(epoch).manifest.as_bytes())),
+        measurement: String::new(),
+        signatures: Vec::new(),
+        // Two that are made at one time are one event.
+        time_ms: NOW_MS,
+    });
+    let operator = key(operator);
+    let statement = event.statement(&events_origin(ORIGIN));
+    event.sign(operator.verifying_key().to_bytes(), operator.sign(&statement).to_bytes());
+    event
 }
 
 pub(crate) fn secret(path: &Path, bytes: &[u8]) {
@@ -129,7 +150,7 @@ impl Net {
             auditor: None,
             public: free_address(),
             publish: free_address(),
-            more: "refresh_s = 3600\nretry_s = 1\n".to_owned(),
+            more: "refresh_s = 3600\nretry_s = 1\nevents_folder = \"events\"\n".to_owned(),
             tls: String::new(),
         };
         for at in 0..WITNESSES.len() {
@@ -257,6 +278,10 @@ impl Net {
 
     pub(crate) fn published(&self, epoch: u64) -> Result<Published, PublishError> {
         publish(&self.door(), &submission(epoch), &operator(), &trust(), now_ms())
+    }
+
+    pub(crate) fn recorded(&self, event: &Event) -> Result<u64, PublishError> {
+        record(&self.door(), event, &trust(), now_ms())
     }
 
     pub(crate) fn get(&self, path: &str) -> Heard {

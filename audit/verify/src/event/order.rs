@@ -30,6 +30,11 @@ pub enum Noted {
 }
 
 impl EventOrder {
+    /// Whether this very event was taken.
+    pub fn has(&self, event: &Event) -> bool {
+        self.seen.contains(&sha256(&event.to_json()))
+    }
+
     /// Takes the next event, which holds under its manifest ([`super::check_event`]).
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 pub(crate) use manifests::signed;
 use strongroom_manifest::{Custodians, Floors, Hex, Manifest, SignedManifest};
 use strongroom_tlog::{
-    Checkpoint, LogProof, LogSigner, SeedSigner, SignedCheckpoint, WitnessSigner, cosign,
+    Checkpoint, LogProof, LogSigner, SeedSigner, SignedCheckpoint, TreeHead, WitnessSigner, cosign,
     leaf_hash, merkle,
     merkle::Tree,
     witness::{AddCheckpoint, KnownLog},
@@ -152,20 +152,7 @@ impl World {
 
     pub(crate) fn checkpoint(&self, making: &Making, origin: &str) -> SignedCheckpoint {
         let tree: Tree = self.hashes().take(making.size).collect();
-        let head = tree.head();
-        let checkpoint = Checkpoint::new(origin, head.size, head.root).expect("a checkpoint");
-        let signed = SignedCheckpoint::sign(checkpoint, &log(origin)).expect("signs");
-        let mut note = signed.note().clone();
-        for (at, ms) in making.cosigned_ms.iter().enumerate() {
-            if let Some(ms) = ms {
-                // A witness that meets the log for the first time cosigns any tree.
-                let request = AddCheckpoint::new(0, Vec::new(), &signed).expect("a request");
-                let known = KnownLog::new(signed.signer().clone());
-                let first = request.decide(Some(&known), None).expect("first contact");
-                note.put(cosign(&first, &witness(at), ms / 1_000).expect("cosigns")).expect("fits");
-            }
-        }
-        SignedCheckpoint::verify(note, log(origin).key()).expect("verifies")
+        cosigned(tree.head(), origin, &making.cosigned_ms)
     }
 
     /// The bundle of an epoch.
@@ -188,6 +175,27 @@ impl World {
     fn hashes(&self) -> impl Iterator<Item = strongroom_tlog::Hash> {
         self.leaves.iter().map(|leaf| leaf_hash(&bytes_of(leaf)))
     }
+}
+
+/// A head that the log signed under a name, and that some witnesses cosigned.
+pub(crate) fn cosigned(
+    head: TreeHead,
+    origin: &str,
+    cosigned_ms: &[Option<u64>; 4],
+) -> SignedCheckpoint {
+    let checkpoint = Checkpoint::new(origin, head.size, head.root).expect("a checkpoint");
+    let signed = SignedCheckpoint::sign(checkpoint, &log(origin)).expect("signs");
+    let mut note = signed.note().clone();
+    for (at, ms) in cosigned_ms.iter().enumerate() {
+        if let Some(ms) = ms {
+            // A witness that meets the log for the first time cosigns any tree.
+            let request = AddCheckpoint::new(0, Vec::new(), &signed).expect("a request");
+            let known = KnownLog::new(signed.signer().clone());
+            let first = request.decide(Some(&known), None).expect("first contact");
+            note.put(cosign(&first, &witness(at), ms / 1_000).expect("cosigns")).expect("fits");
+        }
+    }
+    SignedCheckpoint::verify(note, log(origin).key()).expect("verifies")
 }
 
 pub(crate) fn bytes_of(leaf: &Leaf) -> Vec<u8> {

@@ -31,8 +31,8 @@ pub(crate) struct Published {
     pub(crate) signatures: Vec<[u8; SIGNATURES_LEN]>,
 }
 
-pub(crate) fn publish(world: &World) -> Published {
-    let entries: Vec<Vec<u8>> = world.leaves.iter().map(bytes_of).collect();
+/// The tiles of a log's entries, and its head.
+pub(crate) fn files_of(entries: &[Vec<u8>]) -> (Files, TreeHead) {
     let tree: Tree = entries.iter().map(|entry| leaf_hash(entry)).collect();
     let mut files = BTreeMap::new();
     for tile in written(0, tree.size()).expect("grows") {
@@ -46,6 +46,12 @@ pub(crate) fn publish(world: &World) -> Published {
         };
         files.insert(tile.path(), bytes);
     }
+    (Files(files), tree.head())
+}
+
+pub(crate) fn publish(world: &World) -> Published {
+    let entries: Vec<Vec<u8>> = world.leaves.iter().map(bytes_of).collect();
+    let (files, head) = files_of(&entries);
     let signatures = world.leaves.iter().zip(&entries).map(|(leaf, bytes)| {
         let audit = key(AUDITOR).sign(&leaf.statement.to_bytes()).to_bytes();
         let counter = key(OPERATOR).sign(&countersign_message(ORIGIN, bytes, &audit)).to_bytes();
@@ -54,7 +60,7 @@ pub(crate) fn publish(world: &World) -> Published {
         both[64..].copy_from_slice(&counter);
         both
     });
-    Published { files: Files(files), head: tree.head(), signatures: signatures.collect() }
+    Published { files, head, signatures: signatures.collect() }
 }
 
 pub(crate) fn run(published: &Published) -> Result<Vec<CheckedEpoch>, HistoryError<String>> {

@@ -23,8 +23,9 @@ use std::{
 use strongroom_log::Submission;
 use strongroom_manifest::{Hex, parse};
 use strongroom_publish::{Door, PublishError, Published};
+use strongroom_sdk::now_ms;
 use strongroom_tlog::{LogSigner, SeedSigner, WitnessSigner};
-use strongroom_verify::{AuditorKey, Trust, TrustFile, events_origin};
+use strongroom_verify::{AuditorKey, Event, Trust, TrustFile, events_origin};
 
 /// How old a cosignature may be for a client.
 const COSIGNATURE_MAX_AGE_MS: u64 = 24 * keys::HOUR_MS;
@@ -33,6 +34,8 @@ const REFRESH_S: u64 = 60;
 /// And sooner, while they were too few: they are started before it and may not listen yet.
 const RETRY_S: u64 = 1;
 const PUBLISH_PATIENCE: Duration = Duration::from_secs(30);
+/// The fleet runs; its records may come later.
+const RECORD_PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 /// One of the three witnesses may be down.
 const QUORUM: u8 = 2;
@@ -95,6 +98,7 @@ pub(crate) fn make(
 struct AuditorFile {
     listen: String,
     folder: &'static str,
+    events_folder: &'static str,
     namespace: &'static str,
     origin: String,
     custodians: &'static str,
@@ -119,6 +123,7 @@ fn auditor_file(state: &State, not_before_ms: u64, operator_key: String) -> Audi
     AuditorFile {
         listen: loopback(everybody),
         folder: "data",
+        events_folder: "events",
         namespace: NAMESPACE,
         origin: origin(),
         custodians: "custodians.json",
@@ -194,17 +199,8 @@ pub(crate) fn publish(
         Trust::parse(&read(&layout.trust())?).map_err(|e| DevError::failed(e.to_string()))?;
     let operator = SeedSigner::new(&keys::load_key(&layout.operator_key())?.to_bytes());
     let door = Door::new(&state.publish_url(), None).map_err(|e| failed(&e))?;
-    let end = Instant::now() + PUBLISH_PATIENCE;
-    let published = loop {
-        match strongroom_publish::publish(&door, &submission, &operator, &trust, keys::now_ms()?) {
-            Ok(published) => break published,
-            // It has just been started, or its witnesses have.
-            Err(PublishError::Unreachable { .. } | PublishError::NotYet { .. })
-                if Instant::now() < end => {}
-            Err(error) => return Err(failed(&error)),
-        }
-        thread::sleep(PAUSE);
-    };
+    let publish = || strongroom_publish::publish(&door, &submission, &operator, &trust, now_ms());
+    let published = patiently(publish, PUBLISH_PATIENCE).map_err(|e| failed(&e))?;
     let (epoch, auditor) = (submission.epoch, state.auditor_url());
     voice.result(
         "published",
@@ -220,6 +216,33 @@ pub(crate) fn publish(
         }),
     );
     Ok(published)
+}
+
+/// Has an event recorded, unless it is; waits for the auditor.
+pub(crate) fn record(layout: &Layout, state: &State, event: &Event) -> Result<u64, DevError> {
+    let path = layout.trust();
+    let bytes = fs::read(&path).map_err(|e| DevError::io("read", &path, &e))?;
+    let trust = Trust::parse(&bytes).map_err(|e| DevError::failed(e.to_string()))?;
+    let failed = |e: &PublishError| DevError::failed(format!("the event is not recorded: {e}"));
+    let door = Door::new(&state.publish_url(), None).map_err(|e| failed(&e))?;
+    patiently(|| strongroom_publish::record(&door, event, &trust, now_ms()), RECORD_PATIENCE)
+        .map_err(|e| failed(&e))
+}
+
+/// An auditor that has just been started, or whose witnesses have, needs a moment.
+fn patiently<T>(
+    mut what: impl FnMut() -> Result<T, PublishError>,
+    patience: Duration,
+) -> Result<T, PublishError> {
+    let end = Instant::now() + patience;
+    loop {
+        match what() {
+            Err(PublishError::Unreachable { .. } | PublishError::NotYet { .. })
+                if Instant::now() < end => {}
+            done => return done,
+        }
+        thread::sleep(PAUSE);
+    }
 }
 
 fn failed(error: &PublishError) -> DevError {

@@ -12,7 +12,10 @@ use super::{
 use crate::voice::Voice;
 use ed25519_dalek::Signer as _;
 use serde_json::json;
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use strongroom_manifest::{Hex, Manifest, parse};
 use strongroom_verify::{Deployment, DeploymentKind, Event, events_origin};
 use strongroom_wire::digest::sha256;
@@ -29,53 +32,76 @@ pub(crate) fn write(
         start_process(layout, process, programs)?;
     }
     let published = audit::publish(layout, &state, layout, voice)?;
-    let read = |path: &Path| fs::read(path).map_err(|e| DevError::io("read", path, &e));
-    let bytes = read(&layout.manifest())?;
-    let manifest = parse(&bytes).map_err(|e| DevError::failed(e.to_string()))?;
-    let papers = layout.path("deployments").join(manifest.epoch.to_string());
-    private_dir(&papers)?;
-    let (ceremony, event, bundle) =
-        (papers.join("ceremony.txt"), papers.join("event.json"), papers.join("bundle"));
-    // What is recorded once is recorded again as it was: an event with another time is another event.
-    if !event.exists() {
-        let text = transcript(&manifest);
-        let record = record(layout, &manifest, &bytes, text.as_bytes())?;
-        write_private(&ceremony, text.as_bytes())?;
-        write_private(&event, &record.to_json())?;
-    }
-    write_private(&bundle, &published.bundle)?;
-    let events = layout.auditor().join("events");
-    let config = layout.auditor().join("auditor.toml");
-    let recorded = words(["record", "--config"]).path(&config).word("--events").path(&events);
-    programs.daemon(&recorded.word("--event").path(&event).0)?;
+    let papers = Papers::of_now(layout)?;
+    audit::record(layout, &state, &papers.event()?)?;
+    write_private(&papers.bundle, &published.bundle)?;
     let out = std::path::absolute(out).map_err(|e| DevError::io("find", out, &e))?;
     let arguments = words(["deployment", "--development", "--fleet", FLEET, "--log"])
         .path(&layout.auditor().join("data"))
         .word("--events")
-        .path(&events)
+        .path(&layout.auditor().join("events"))
         .word("--trust")
         .path(&layout.trust())
         .word("--bundle")
-        .path(&bundle)
+        .path(&papers.bundle)
         .word("--ceremony")
-        .path(&ceremony)
+        .path(&papers.ceremony)
         .word("--out")
         .path(&out);
     programs.daemon(&arguments.0)?;
-    let trust = layout.trust();
+    let (trust, epoch) = (layout.trust(), papers.epoch);
     voice.result(
         "deployment",
         &format!(
-            "{} proves the deployment of fleet {FLEET} under epoch {}. Next:\n\n  strongroom verify fleet {} \
+            "{} proves the deployment of fleet {FLEET} under epoch {epoch}. Next:\n\n  strongroom verify fleet {} \
              --development --trust {}\n",
             out.display(),
-            manifest.epoch,
             out.display(),
             trust.display()
         ),
-        json!({"dir": out, "epoch": manifest.epoch, "fleet": FLEET, "trust": trust}),
+        json!({"dir": out, "epoch": epoch, "fleet": FLEET, "trust": trust}),
     );
     Ok(())
+}
+
+/// What proves the deployment under one manifest.
+pub(crate) struct Papers {
+    pub(crate) epoch: u64,
+    ceremony: PathBuf,
+    event: PathBuf,
+    bundle: PathBuf,
+}
+
+impl Papers {
+    /// Those of the manifest of now, made if need be. What is recorded once is recorded again as it was:
+    /// an event with another time is another event.
+    pub(crate) fn of_now(layout: &Layout) -> Result<Self, DevError> {
+        let path = layout.manifest();
+        let bytes = fs::read(&path).map_err(|e| DevError::io("read", &path, &e))?;
+        let manifest = parse(&bytes).map_err(|e| DevError::failed(e.to_string()))?;
+        let folder = layout.path("deployments").join(manifest.epoch.to_string());
+        private_dir(&folder)?;
+        let papers = Self {
+            epoch: manifest.epoch,
+            ceremony: folder.join("ceremony.txt"),
+            event: folder.join("event.json"),
+            bundle: folder.join("bundle"),
+        };
+        // The event is written last: with it, all is there.
+        if !papers.event.exists() {
+            let text = transcript(&manifest);
+            let record = record(layout, &manifest, &bytes, text.as_bytes())?;
+            write_private(&papers.ceremony, text.as_bytes())?;
+            write_private(&papers.event, &record.to_json())?;
+        }
+        Ok(papers)
+    }
+
+    /// The deployment record.
+    pub(crate) fn event(&self) -> Result<Event, DevError> {
+        let bytes = fs::read(&self.event).map_err(|e| DevError::io("read", &self.event, &e))?;
+        Event::parse(&bytes).map_err(|e| DevError::failed(format!("{}: {e}", self.event.display())))
+    }
 }
 
 /// What people with keys in their pockets would have said and done, as far as it happened here.

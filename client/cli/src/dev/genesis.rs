@@ -8,6 +8,7 @@ use super::{
     http, keys,
     layout::{FLEET, Layout, Process, State},
     processes::{self, Programs},
+    records,
     status::{self, Census, NodeView, Standing},
 };
 use crate::voice::Voice;
@@ -106,12 +107,12 @@ fn hold(
         }
     }
     let start = sign(layout, state, &given, |node, why| say_missing(node, why, voice))?;
-    let (era, named) = (start.era, start.nodes);
-    say_what_it_is(&manifest(layout)?, era, &named, voice);
-    let bytes = start.bytes;
+    let (era, named, bytes) = (start.era, &start.nodes, &start.bytes);
+    let manifest = manifest(layout)?;
+    say_what_it_is(&manifest, era, named, voice);
     let mut followers = 0;
     let mut refusals = Vec::new();
-    for (node, result) in at_once(&named, |node| send_start(state, node, &bytes)) {
+    for (node, result) in at_once(named, |node| send_start(state, node, bytes)) {
         match result {
             Ok(()) => followers += 1,
             Err(why) => refusals.push(format!("node {node}: {why}")),
@@ -124,6 +125,7 @@ fn hold(
             refusals.join("; ")
         )));
     }
+    records::keep_start(layout, manifest.epoch, &start)?;
     for refusal in refusals {
         super::tell(voice, &refusal);
     }
@@ -196,7 +198,7 @@ fn say_what_it_is(manifest: &Manifest, era: u64, named: &[u8], voice: Voice) {
              log of them goes on\n  kept: whatever a device was told is stored\n  cost: {debit} of \
              the {} failures that every account has in a year, because nobody can prove what a \
              majority that was down together did not count\n  in production people meet for this, \
-             and everybody sees it in the public log",
+             and everybody sees it in the public event log",
             policy.year
         ),
         json!({"era": era, "nodes": named, "debit": debit, "year": policy.year}),

@@ -9,7 +9,8 @@
 //! ├ trust.json                 what clients pin: custodians, auditor, operator, log, witnesses
 //! ├ operator.key
 //! ├ auditor/auditor.toml, policy.txt, log.key, statement.key, auditor.log, auditor.pid, data/, events/
-//! ├ deployments/EPOCH/ceremony.txt, event.json, bundle
+//! ├ deployments/EPOCH/ceremony.txt, event.json, bundle, recorded
+//! ├ starts/ERA.json            starts that are not recorded in the event log yet
 //! ├ witness-N/witness.toml, witness.key, witness.log, witness.pid, data/
 //! ├ gateway.toml, users.toml, ticket.key, gateway.log, gateway.pid
 //! ├ node-N/node.toml, node.log, node.pid, vault/, data/
@@ -34,7 +35,7 @@ use std::{
 /// The fleet's and the app's name: a development folder holds one of each.
 pub(crate) const FLEET: &str = "dev";
 pub(crate) const APP: &str = "dev";
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 const STATE_LEN_MAX: u64 = 64 * 1_024;
 
 /// Below the ports that Linux gives to outgoing connections.

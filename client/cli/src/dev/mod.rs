@@ -12,6 +12,7 @@ mod keys;
 mod layout;
 mod library;
 mod processes;
+mod records;
 mod rotate;
 mod setup;
 mod status;
@@ -281,6 +282,7 @@ fn up(layout: &Layout, wish: &Wish, programs: &Programs, voice: Voice) -> Result
     })?;
     genesis::start_if_needed(layout, &state, programs, &nodes, voice)?;
     genesis::wait_until_ready(layout, &state, &nodes)?;
+    records::bring(layout, &state, voice);
     say_up(layout, &state, voice);
     Ok(())
 }
@@ -396,6 +398,7 @@ fn start(layout: &Layout, nodes: &[u8], programs: &Programs, voice: Voice) -> Re
         start_process(layout, process, programs)?;
     }
     genesis::wait_until_ready(layout, &state, nodes)?;
+    records::bring(layout, &state, voice);
     say_census(layout, &state, voice);
     Ok(())
 }

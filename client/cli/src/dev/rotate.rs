@@ -10,7 +10,7 @@ use super::{
     genesis, keys,
     layout::{Layout, Process, State, private_dir, write_private},
     processes::{self, Programs},
-    setup, start_process, stop_nodes, tell,
+    records, setup, start_process, stop_nodes, tell,
 };
 use crate::voice::Voice;
 use serde_json::json;
@@ -57,6 +57,7 @@ pub(crate) fn rotate(
     genesis::start_if_needed(layout, &state, programs, &nodes, voice)?;
     start_process(layout, Process::Gateway, programs)?;
     genesis::wait_until_ready(layout, &state, &nodes)?;
+    records::bring(layout, &state, voice);
     voice.result(
         "rotated",
         &format!("the fleet runs under its manifest of epoch {epoch}"),

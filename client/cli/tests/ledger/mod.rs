@@ -7,6 +7,7 @@ mod published;
 #[path = "../../../../audit/verify/tests/world/mod.rs"]
 pub(crate) mod world;
 
+use ed25519_dalek::Signer as _;
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -18,7 +19,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 use strongroom_manifest::{Hex, Manifest, SignedManifest};
-use strongroom_verify::TrustFile;
+use strongroom_verify::{Deployment, DeploymentKind, Event, TrustFile, events_origin};
 use tempfile::TempDir;
 use world::{DAY_MS, Making, ORIGIN, World, signed, trust_file};
 
@@ -61,6 +62,27 @@ pub(crate) fn grow(world: &mut World, manifest: &Manifest) {
 pub(crate) fn grow_as(world: &mut World, signed: &SignedManifest) {
     let epoch = world.leaves.len() as u64 + 1;
     world.publish_as(signed, epoch, now_ms() / DAY_MS * DAY_MS - 10 * DAY_MS);
+}
+
+/// The leaf of a deployment's record, as an operator signed it.
+pub(crate) fn deployed(world: &World, epoch: u64, operator: u8) -> Vec<u8> {
+    let leaf = &world.leaves[usize::try_from(epoch - 1).expect("small")];
+    let manifest: Manifest = strongroom_manifest::parse(&leaf.manifest).expect("a manifest");
+    let mut event = Event::Deployment(Deployment {
+        ceremony_sha256: Hex([7; 32]),
+        epoch,
+        evidence_sha256: Hex([8; 32]),
+        fleet: "one".to_owned(),
+        kind: DeploymentKind::Deployment,
+        manifest_sha256: Hex(leaf.statement.digest),
+        measurement: manifest.fleets[0].measurement.clone(),
+        signatures: Vec::new(),
+        time_ms: now_ms(),
+    });
+    let (origin, operator) = (events_origin(ORIGIN), world::key(operator));
+    let signature = operator.sign(&event.statement(&origin)).to_bytes();
+    event.sign(operator.verifying_key().to_bytes(), signature);
+    event.to_leaf(&origin)
 }
 
 /// Cosigned so long ago by the second and the third operator.
@@ -110,6 +132,20 @@ impl Ledger {
         }
         put(&root, "checkpoint", &world.checkpoint(making, ORIGIN).to_bytes());
         put(&root, "bundle", &world.bundle(world.leaves.len(), making).to_bytes());
+        root
+    }
+
+    /// Puts an event log beside a log that was exported.
+    pub(crate) fn export_events(&self, name: &str, world: &World, leaves: &[Vec<u8>]) -> PathBuf {
+        let root = self.path(name).join("events");
+        let _ = fs::remove_dir_all(&root);
+        let (files, head) = published::files_of(leaves);
+        for (path, bytes) in &files.0 {
+            put(&root, path, bytes);
+        }
+        let origin = events_origin(ORIGIN);
+        let note = world::cosigned(head, &origin, &fresh(world).cosigned_ms).to_bytes();
+        put(&root, "checkpoint", &note);
         root
     }
 

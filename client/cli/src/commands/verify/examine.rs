@@ -5,6 +5,7 @@
 use super::{
     binary,
     bundle::look_at_bundle,
+    events,
     report::{Latest, Outcome, Report, Voucher},
     signatures::SignatureFiles,
     source::{Source, SourceError},
@@ -41,6 +42,7 @@ pub(crate) fn examine(
 ) -> (Report, Option<SignedCheckpoint>) {
     let mut report = Report::default();
     trust_stage(subject.trust, &mut report);
+    let events = events::look(subject.source);
     let signed = match checkpoint(subject.source, subject.trust) {
         Ok(signed) => signed,
         Err(why) => {
@@ -67,7 +69,7 @@ pub(crate) fn examine(
         }],
     );
     witnesses(subject, &signed, &mut report);
-    tree(subject, &signed, &mut report, progress);
+    tree(subject, &signed, &events, &mut report, progress);
     (report, Some(signed))
 }
 
@@ -123,6 +125,7 @@ fn witnesses(subject: &Subject<'_>, signed: &SignedCheckpoint, report: &mut Repo
 fn tree(
     subject: &Subject<'_>,
     signed: &SignedCheckpoint,
+    events: &events::Shown,
     report: &mut Report,
     mut progress: impl FnMut(u64, u64),
 ) {
@@ -172,6 +175,7 @@ fn tree(
     }
     let latest = last_leaf(&tiles, trust);
     look_at_bundle(subject, signed, &tiles, &signatures, report);
+    events::stage(subject, events, signed, report);
     match latest {
         Ok((latest, _)) => {
             latest_stage(subject, &latest, report);
@@ -197,6 +201,7 @@ fn tree(
 
 fn unreached_binary(subject: &Subject<'_>, report: &mut Report) {
     report.put("bundle", Outcome::Skipped, "not reached");
+    report.put("events", Outcome::Skipped, "not reached");
     match subject.binary {
         Some(_) => report.unreached(&["binary"], "the latest manifest is not known"),
         None => report.put("binary", Outcome::Skipped, "not asked for (--binary FILE)"),

@@ -50,7 +50,7 @@ pub(super) fn check(voice: Voice, args: &FleetArgs, trust: &Trust) -> Result<(),
         "manifest_sha256": proven.map(|proven| proven.record.manifest_sha256),
         "measurement": proven.map(|proven| proven.record.measurement.clone()),
         "deployed_ms": proven.map(|proven| proven.record.time_ms),
-        "events": proven.map(|proven| proven.events.len()),
+        "events": proven.map(|proven| proven.events.events.len()),
         "at_ms": at.now_ms,
         "text": text,
     });
@@ -70,7 +70,7 @@ const fn exit_code(outcome: Outcome) -> u8 {
 fn sentence(checked: &Checked, trust: &Trust, now_ms: u64) -> String {
     let namespace = &trust.file().namespace;
     if let Some(proven) = checked.proven() {
-        let (record, events) = (&proven.record, proven.events.len());
+        let (record, events) = (&proven.record, proven.events.events.len());
         let measured = if record.measurement.is_empty() {
             " Not checked: the vaults' code, since no measurement is published."
         } else {

@@ -2,6 +2,7 @@
 
 mod binary;
 mod bundle;
+mod events;
 mod examine;
 mod fleet;
 mod kept;

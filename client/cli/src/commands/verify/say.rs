@@ -164,6 +164,7 @@ fn words(name: &str) -> &str {
     match name {
         "binary" => "the vault's binary",
         "bundle" => "the bundle that devices are given",
+        "events" => "the event log",
         "history" => "the history before this bundle",
         "kept_head" => "the kept head",
         name => name,
@@ -193,6 +194,11 @@ fn sentence(report: &Report, outcome: Outcome, trust: &Trust, evidence: Option<&
                 None if report.first(Outcome::Contradiction).is_some_and(|s| s.name == "binary") => {
                     " The file is not the program that the manifest names; it accuses nobody, since it \
                      may be another build."
+                        .to_owned()
+                }
+                None if report.first(Outcome::Contradiction).is_some_and(|s| s.name == "events") => {
+                    " The event log's own files are the proof: keep them, and give them to others. Send \
+                     nothing to this fleet."
                         .to_owned()
                 }
                 None => " No proof could be written; check again and keep the log's files.".to_owned(),

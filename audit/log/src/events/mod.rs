@@ -1,22 +1,24 @@
 //! The event log: what happens to fleets between two manifests, each looked at before it is signed
 //! (spec §21.7).
 
+mod error;
+
+pub use error::EventSubmitError;
+
 use crate::{
+    answer::Answer,
     auditor::{Auditor, SubmitError},
     cosigned::{self, CONFIRMED_S_MAX, near},
     folder::Folder,
-    log::{Log, LogError},
+    log::Log,
 };
 use std::sync::Arc;
-use strongroom_manifest::{Manifest, ManifestError, parse};
+use strongroom_manifest::{Manifest, parse};
 use strongroom_tlog::{
-    CosignatureError, LogSigner, NoteSignature, NoteSigner, Policy, SignedCheckpoint,
-    policy::QuorumError,
-    witness::{AddCheckpoint, RequestError},
+    LogSigner, NoteSignature, NoteSigner, Policy, SignedCheckpoint, witness::AddCheckpoint,
 };
 use strongroom_verify::{
-    CLOCK_LEAD_MAX_MS, EVENTS_MAX, Event, EventError, EventFault, EventOrder, Noted, OrderFault,
-    check_event, events_origin,
+    CLOCK_LEAD_MAX_MS, EVENTS_MAX, Event, EventOrder, Noted, OrderFault, check_event, events_origin,
 };
 use strongroom_wire::digest::sha256;
 
@@ -187,6 +189,32 @@ impl<S: NoteSigner> EventLog<S> {
         Ok(self.log.published()?)
     }
 
+    /// The index of an event that stands in the log and is published; none if it does not stand there.
+    ///
+    /// # Errors
+    /// [`EventSubmitError::Waits`] if its quorum is missing.
+    pub fn recorded(&self, event: &Event) -> Result<Option<u64>, EventSubmitError> {
+        if !self.order.has(event) {
+            return Ok(None);
+        }
+        let index = self.index_of(&event.to_leaf(self.log.origin()))?;
+        let published = self.published()?.map_or(0, |signed| signed.checkpoint().size());
+        if index < published { Ok(Some(index)) } else { Err(EventSubmitError::Waits { index }) }
+    }
+
+    /// Answers `GET` of a path that is `below` the log's prefix.
+    pub fn get(&self, path: &str, below: &str) -> Answer {
+        match self.log.served(below) {
+            Ok(served) => Answer::of_log(path, served),
+            Err(error) => Answer::from(&EventSubmitError::Log(error)),
+        }
+    }
+
+    /// Witnesses, and how many are needed.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The log.
     pub const fn log(&self) -> &Log<S> {
         &self.log
@@ -233,93 +261,4 @@ impl<S: NoteSigner> EventLog<S> {
         }
         Ok(all)
     }
-}
-
-/// Why an event was not taken or published.
-#[derive(Debug, thiserror::Error)]
-pub enum EventSubmitError {
-    // --- the submitter's ---
-    /// Not an event.
-    #[error(transparent)]
-    Event(#[from] EventError),
-    /// It does not hold under the manifest of its epoch.
-    #[error("event refused: {0}")]
-    Fault(#[from] EventFault),
-    /// It does not come after the events before it.
-    #[error("event refused: {0}")]
-    Order(#[from] OrderFault),
-    /// As many as readers check.
-    #[error(
-        "the event log has {EVENTS_MAX} events, as many as readers check; a new namespace is needed"
-    )]
-    Full,
-    /// Of an epoch that is not released.
-    #[error("epoch {epoch} is not released; its auditor's signature comes first")]
-    NotReleased {
-        /// The epoch.
-        epoch: u64,
-    },
-    /// Dated later than the auditor's clock allows.
-    #[error("event of {got_ms} ms, this auditor's clock says {now_ms} ms")]
-    FromTheFuture {
-        /// The event's time.
-        got_ms: u64,
-        /// The auditor's.
-        now_ms: u64,
-    },
-    // --- the witnesses' ---
-    /// Too few cosignatures.
-    #[error("not published: {0}")]
-    Quorum(QuorumError),
-    /// A cosignature that finds no room.
-    #[error(transparent)]
-    Cosignature(#[from] CosignatureError),
-    /// A policy that needs no witness.
-    #[error("the policy needs no witness; a log without witnesses takes nothing")]
-    NoWitnesses,
-    /// No quorum of witnesses has cosigned this folder's head lately.
-    #[error(
-        "no quorum of witnesses has cosigned this log's head in the last minutes; nothing new is taken before"
-    )]
-    Unconfirmed,
-    /// A witness has seen more of this log than there is.
-    #[error(
-        "a witness has cosigned {witnessed} events of this log, this folder has {got}: it is an old copy. \
-         Nothing is signed; find the newer folder"
-    )]
-    Restored {
-        /// Events here.
-        got: u64,
-        /// Events at the witness.
-        witnessed: u64,
-    },
-    // --- the auditor's own ---
-    /// The log.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The manifest log.
-    #[error(transparent)]
-    Manifests(#[from] Box<SubmitError>),
-    /// A logged manifest does not read.
-    #[error("the manifest log: {0}")]
-    Manifest(ManifestError),
-    /// An entry that is no event of this log.
-    #[error("entry {index} is no event of this log: {error}")]
-    Damaged {
-        /// Its index.
-        index: u64,
-        /// Why not.
-        error: EventError,
-    },
-    /// Set up under another name.
-    #[error("event log under the name {got}, expected {expected}")]
-    Origin {
-        /// The signer's name.
-        got: String,
-        /// The one that follows from the manifest log's.
-        expected: String,
-    },
-    /// No request can be made.
-    #[error(transparent)]
-    Request(RequestError),
 }
