@@ -2,7 +2,11 @@
 
 use crate::policy::Policy;
 use core::fmt;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+    ser::Error as _,
+};
 
 /// Exactly `N` bytes, written as `2 N` lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,17 +20,34 @@ impl<const N: usize> fmt::Debug for Hex<N> {
 
 impl<const N: usize> Serialize for Hex<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(self.0))
+        let mut digits = vec![0; 2 * N];
+        hex::encode_to_slice(self.0, &mut digits).map_err(S::Error::custom)?;
+        serializer.serialize_str(str::from_utf8(&digits).map_err(S::Error::custom)?)
     }
 }
 
 impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        deserializer.deserialize_str(Digits::<N>)
+    }
+}
+
+/// Reads digits where they stand: manifests are read by the ten thousand.
+struct Digits<const N: usize>;
+
+impl<const N: usize> Visitor<'_> for Digits<N> {
+    type Value = Hex<N>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} hexadecimal digits", 2 * N)
+    }
+
+    fn visit_str<E: de::Error>(self, digits: &str) -> Result<Hex<N>, E> {
         let mut bytes = [0; N];
-        hex::decode_to_slice(&text, &mut bytes)
-            .map_err(|_| D::Error::custom(format!("expected {} hexadecimal digits", 2 * N)))?;
-        Ok(Self(bytes))
+        match hex::decode_to_slice(digits, &mut bytes) {
+            Ok(()) => Ok(Hex(bytes)),
+            Err(_) => Err(E::custom(format!("expected {} hexadecimal digits", 2 * N))),
+        }
     }
 }
 
