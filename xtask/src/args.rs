@@ -26,6 +26,8 @@ usage: cargo xtask COMMAND
              time a vault as its host can, and compare what must look alike; `dudect --help` says how
   page       build the status page's check for browsers, and test the page in one; needs some
              minutes the first time, and is no stage of test
+  measurement
+             build strongroom-vault in two places as docs/reproducible-build.md says, and compare
   coverage [--html] [--json]
              which lines of trusted/ the tests, the simulator and the fuzz corpus reach; each other
              line is explained in proof/coverage.toml
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     Fuzz(FuzzOptions),
     /// Build the page's check and look at the page.
     Page,
+    /// Build the vault twice and compare.
+    Measurement,
     /// Measure what a host's clock tells.
     Dudect(Vec<String>),
     /// Measure what the tests reach.
@@ -130,6 +134,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "setup" => Err(format!("setup takes no argument, got {rest:?}")),
         "page" if rest.is_empty() => Ok(Command::Page),
         "page" => Err(format!("page takes no argument, got {rest:?}")),
+        "measurement" if rest.is_empty() => Ok(Command::Measurement),
+        "measurement" => Err(format!("measurement takes no argument, got {rest:?}")),
         "demo" => Ok(Command::Demo(rest.to_vec())),
         "sim" if rest.is_empty() => Err("sim needs --seed N or --seeds N".to_owned()),
         "sim" => Ok(Command::Sim(rest.to_vec())),

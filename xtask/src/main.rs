@@ -14,6 +14,7 @@ mod demo;
 mod dudect;
 mod fuzz;
 mod listed;
+mod measurement;
 mod mutants;
 mod page;
 mod process;
@@ -64,6 +65,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Dudect(arguments) => dudect::run(&root, &arguments),
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::Page => page::run(&root),
+        Command::Measurement => measurement::run(&root),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Coverage(options) => coverage::run(&root, &options),
     }
