@@ -13,12 +13,8 @@ const PROGRAM: &str = "strongroom-vault";
 /// Below the target directory.
 const PLACES: [&str; 2] = ["measurement/a", "measurement/another-and-longer-place/b"];
 /// What a person's settings would change.
-const SETTINGS: [&str; 5] = [
-    "CARGO_BUILD_RUSTFLAGS",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "RUSTC_WRAPPER",
-    "RUSTFLAGS",
-];
+const SETTINGS: [&str; 4] =
+    ["CARGO_BUILD_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER", "RUSTFLAGS"];
 
 /// Builds what is committed in two places, and compares.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {
