@@ -126,7 +126,7 @@ pub(crate) fn refusal(reply: &Reply) -> PublishError {
         problem.unwrap_or(Problem { code: "unknown".to_owned(), detail: String::new() });
     let (code, detail) = (printable(&code), printable(&detail));
     // A folder that was put back needs a person, not patience.
-    let waits = matches!(status, 408 | 429 | 502..=504) && code != "restored";
+    let waits = matches!(status, 408 | 429 | 500..=504) && code != "restored";
     if waits {
         PublishError::NotYet { status, code, detail }
     } else {

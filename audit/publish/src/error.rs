@@ -1,10 +1,8 @@
 //! Why nothing was published, or not all of it.
 
 use strongroom_manifest::ManifestError;
-use strongroom_tlog::{
-    CheckpointError, KeyError, LogProofError, NoteError, SignError, policy::QuorumError,
-};
-use strongroom_verify::BundleError;
+use strongroom_tlog::{CheckpointError, KeyError, NoteError, SignError, policy::QuorumError};
+use strongroom_verify::{BundleError, Refusal};
 
 /// By whose doing. Running the same again is always safe, and goes on where it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +39,14 @@ pub enum PublishError {
     #[error("the pinned log: {0}")]
     Origin(KeyError),
     /// Another key than the pinned operator's.
-    #[error("counter-signed under another key than the pinned operator's; nothing was sent")]
+    #[error("another key than the pinned operator's; nothing was sent")]
     OperatorKey,
+    /// The signing device's signature does not verify.
+    #[error(
+        "the signing device returned a false signature; take it out of service. The epoch is published \
+         and not counter-signed"
+    )]
+    FalseSignature,
 
     // --- nothing is known; try again ---
     /// No connection, or it broke.
@@ -55,7 +59,7 @@ pub enum PublishError {
     },
     /// Too few witnesses, or another publisher.
     #[error(
-        "the auditor answers {status} {code}: {detail}; nothing was released, run the same again"
+        "the auditor answers {status} {code}: {detail}; run the same again, what is done is found done"
     )]
     NotYet {
         /// The HTTP status.
@@ -155,6 +159,9 @@ pub enum PublishError {
         /// The epoch.
         epoch: u64,
     },
+    /// The event log, as it is served, does not read or lacks its quorum.
+    #[error("the event log: {0}; whether the event is recorded is not known, run the same again")]
+    EventLog(String),
     /// The event is not where the auditor says that it is.
     #[error(
         "the auditor says that the event is number {index}, and its event log holds another there or ends at {size}"
@@ -174,9 +181,9 @@ pub enum PublishError {
     /// The bundle does not read.
     #[error("the bundle: {0}")]
     Bundle(#[from] BundleError),
-    /// The bundle's proof does not hold.
-    #[error("the bundle's proof: {0}")]
-    Proof(#[from] LogProofError),
+    /// The bundle is of what was published, and devices do not believe it.
+    #[error("published, and devices refuse the bundle: {0}")]
+    Disbelieved(Box<Refusal>),
 }
 
 impl PublishError {
@@ -202,13 +209,12 @@ impl PublishError {
                 | Self::NotTheAuditor
                 | Self::Checkpoint(_)
                 | Self::Note(_)
-                | Self::Quorum(_)
                 | Self::Unlogged { .. }
                 | Self::Leaf { .. }
                 | Self::NotRecorded { .. }
                 | Self::OtherBundle { .. }
                 | Self::Bundle(_)
-                | Self::Proof(_)
+                | Self::Disbelieved(_)
         )
     }
 
@@ -216,7 +222,12 @@ impl PublishError {
     pub const fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::NotYet { .. } | Self::Malformed { .. } | Self::Log(_)
+            Self::Unreachable { .. }
+                | Self::NotYet { .. }
+                | Self::Malformed { .. }
+                | Self::Log(_)
+                | Self::EventLog(_)
+                | Self::Quorum(_)
         )
     }
 }

@@ -8,14 +8,14 @@ use serde::Serialize;
 use strongroom_log::Submission;
 use strongroom_manifest::{Hex, ManifestSignatures, parse};
 use strongroom_tlog::{
-    LogProof, Note, NoteSigner, SignedCheckpoint,
+    Note, NoteSigner, SignedCheckpoint,
     caps::NOTE_LEN_MAX,
     leaf_hash,
     tiles::{TileError, VerifiedTiles},
 };
 use strongroom_verify::{
-    AuditResponse, BUNDLE_LEN_MAX, Bundle, CLOCK_LEAD_MAX_MS, Leaf, Trust, countersign_message,
-    is_countersigned,
+    AuditResponse, BUNDLE_LEN_MAX, Bundle, CLOCK_LEAD_MAX_MS, Leaf, Trust, check_published,
+    countersign_message, is_countersigned,
 };
 use strongroom_wire::digest::sha256;
 
@@ -58,7 +58,7 @@ pub fn publish(
     trust: &Trust,
     now_ms: u64,
 ) -> Result<Published, PublishError> {
-    look_at(submission, trust)?;
+    look_at(submission, operator, trust)?;
     let digest = sha256(submission.manifest.as_bytes());
     let response = response(door, submission, &digest, trust)?;
     check_response(&response, submission.epoch, &digest, trust, now_ms)?;
@@ -79,7 +79,15 @@ pub fn fetch_bundle(door: &Door, namespace: &str) -> Result<Vec<u8>, PublishErro
 }
 
 /// What can be seen to be wrong without asking anybody.
-fn look_at(submission: &Submission, trust: &Trust) -> Result<(), PublishError> {
+fn look_at(
+    submission: &Submission,
+    operator: &dyn NoteSigner,
+    trust: &Trust,
+) -> Result<(), PublishError> {
+    // Before an epoch is released that nobody here could counter-sign.
+    if operator.public() != trust.file().operator_key.0 {
+        return Err(PublishError::OperatorKey);
+    }
     let manifest = parse(submission.manifest.as_bytes()).map_err(PublishError::Manifest)?;
     let expected = &trust.file().namespace;
     if manifest.namespace != *expected {
@@ -216,7 +224,7 @@ fn countersign(
     let signature = operator.sign(&countersign_message(origin, leaf, audit))?;
     let key = &trust.file().operator_key.0;
     if !is_countersigned(origin, leaf, audit, key, &signature) {
-        return Err(PublishError::OperatorKey);
+        return Err(PublishError::FalseSignature);
     }
     let body =
         serde_json::to_vec(&CountersignRequest { signature: Hex(signature) }).unwrap_or_default();
@@ -227,7 +235,7 @@ fn countersign(
     if reply.status == 200 { Ok(()) } else { Err(refusal(&reply)) }
 }
 
-/// Whether devices get what was published, and by whom: everything of their rule that does not need a
+/// Whether devices get what was published, and believe it: everything of their rule that does not need a
 /// device.
 fn check_bundle(
     bytes: &[u8],
@@ -249,16 +257,14 @@ fn check_bundle(
     if (&bundle.manifest, &bundle.signatures) != (&submission.manifest, &submission.signatures) {
         return Err(other("manifest"));
     }
+    // Counter-signed over the leaf that was built here: so it is of that leaf and no other.
     let (origin, audit) = (trust.origin(), &response.signature.0);
     let key = &trust.file().operator_key.0;
     if !is_countersigned(origin, leaf, audit, key, &bundle.countersignature.0) {
         return Err(other("counter-signature"));
     }
-    let proof = LogProof::parse(bundle.proof.as_bytes())?;
-    let (hash, is_fresh) = (leaf_hash(leaf), trust.is_fresh_at(now_ms));
-    let logged = proof.verify(&hash, trust.log(), trust.policy(), is_fresh)?;
-    if !logged.is_last() || logged.index().checked_add(1) != Some(epoch) {
-        return Err(other("place in the log"));
+    match check_published(bytes, trust, now_ms, None) {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(PublishError::Disbelieved(Box::new(refusal))),
     }
-    Ok(())
 }

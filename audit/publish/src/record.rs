@@ -39,13 +39,20 @@ pub fn record(door: &Door, event: &Event, trust: &Trust, now_ms: u64) -> Result<
     }
     let origin = events_origin(trust.origin());
     let key = LogKey::new(&origin, trust.log().public()).map_err(PublishError::Origin)?;
-    let signed = SignedCheckpoint::verify(Note::parse(&reply.body)?, &key)?;
-    trust.policy().check(&signed, trust.is_fresh_at(now_ms))?;
+    let unread = |what: String| PublishError::EventLog(what);
+    let note = Note::parse(&reply.body).map_err(|error| unread(error.to_string()))?;
+    let signed = SignedCheckpoint::verify(note, &key).map_err(|error| unread(error.to_string()))?;
+    let quorum = trust.policy().check(&signed, trust.is_fresh_at(now_ms));
+    quorum.map_err(|error| unread(error.to_string()))?;
     let head = signed.checkpoint().head();
     let not_there = PublishError::NotRecorded { index, size: head.size };
     if index >= head.size {
         return Err(not_there);
     }
+    let damaged = |error| match damaged(error) {
+        PublishError::Log(what) => PublishError::EventLog(what),
+        other => other,
+    };
     let tiles = VerifiedTiles::open(LogFiles { door, prefix }, head).map_err(damaged)?;
     if tiles.entry(index).map_err(damaged)? == event.to_leaf(&origin) {
         Ok(index)

@@ -10,7 +10,7 @@ use std::{
 };
 use strongroom_log::WitnessError;
 use strongroom_tlog::{LogKey, SignedCheckpoint, tiles::TileSource};
-use strongroom_verify::{HistoryError, ReadLeaves, Trust, continue_leaves};
+use strongroom_verify::{HistoryError, ReadLeaves, Trust, continue_leaves, events_origin};
 use tokio::runtime::Handle;
 
 /// `[content]` of `witness.toml`.
@@ -35,20 +35,22 @@ impl ContentConfig {
         files::anchor(path, &mut self.trust);
     }
 
-    /// Reads the pins, and checks that they are of the one log that this witness follows.
+    /// Reads the pins, and checks that they are of the log that this witness follows.
     pub(crate) fn trust(&self, logs: &[LogKey]) -> Result<Trust, ServeError> {
         let bytes = files::read(&self.trust)?;
         let trust = Trust::parse(&bytes).map_err(|error| ServeError::Content {
             path: self.trust.clone(),
             what: error.to_string(),
         })?;
-        match logs {
-            [log] if log == trust.log() => Ok(trust),
-            _ => Err(ServeError::Setting(format!(
-                "content.trust: pins {}, expected the one log of `logs`",
-                trust.log()
-            ))),
+        let events = LogKey::new(&events_origin(trust.origin()), trust.log().public());
+        let of_trust = |log: &LogKey| log == trust.log() || events.as_ref() == Ok(log);
+        if logs.contains(trust.log()) && logs.iter().all(of_trust) {
+            return Ok(trust);
         }
+        Err(ServeError::Setting(format!(
+            "content.trust: pins {}, expected that log in `logs`, and no other beside it but its event log",
+            trust.log()
+        )))
     }
 }
 
@@ -71,7 +73,8 @@ impl Content {
     /// Reads what is new below a checkpoint. Only threads that may block come here.
     pub(crate) fn look_at(&self, signed: &SignedCheckpoint) -> Result<(), WitnessError> {
         let head = signed.checkpoint().head();
-        if head.size == 0 {
+        // The event log's leaves are for verifiers: here it is cosigned as any witness does.
+        if signed.signer() != self.trust.log() || head.size == 0 {
             return Ok(());
         }
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);

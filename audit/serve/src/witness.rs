@@ -194,8 +194,14 @@ impl Site for Desk {
         if !get {
             return plain(405, TEXT, "GET or HEAD only\n");
         }
-        if matches!(path, "/livez" | "/readyz") {
-            return plain(200, TEXT, "live\n");
+        match path {
+            "/livez" => return plain(200, TEXT, "live\n"),
+            // After a panic only a new start reads what the disk says.
+            "/readyz" if self.witness.is_poisoned() => {
+                return plain(503, TEXT, "the witness failed; it needs a restart\n");
+            }
+            "/readyz" => return plain(200, TEXT, "ready\n"),
+            _ => {}
         }
         let latest = self.latest.read().unwrap_or_else(PoisonError::into_inner);
         let found = path.strip_prefix(&self.prefix).and_then(|below| latest.get(below));
@@ -205,12 +211,13 @@ impl Site for Desk {
 
 impl Desk {
     async fn add(self: &Arc<Self>, body: Incoming) -> Reply {
-        let Ok(_place) = self.waiting.try_acquire() else {
-            return plain(503, TEXT, "too many requests wait for this witness's disk\n");
-        };
+        // The body first: who sends one slowly holds a connection, and no place at the disk.
         let body = match http::body(body, REQUEST_LEN_MAX).await {
             Ok(body) => body,
             Err(refused) => return http::reply(refused),
+        };
+        let Ok(_place) = self.waiting.try_acquire() else {
+            return plain(503, TEXT, "too many requests wait for this witness's disk\n");
         };
         let desk = Arc::clone(self);
         let added = spawn_blocking(move || desk.added(&body)).await;

@@ -6,8 +6,11 @@ use stage::{
     Net, copy, deployment, now_ms, trust,
     world::{NAMESPACE, OPERATOR, ORIGIN},
 };
-use std::{collections::BTreeSet, fs, thread};
-use strongroom_audit_server::ServeError;
+use std::{
+    collections::BTreeSet,
+    fs, thread,
+    time::{Duration, Instant},
+};
 use strongroom_publish::PublishError;
 use strongroom_tlog::{LogKey, Note, SignedCheckpoint};
 use strongroom_verify::{Event, events_origin};
@@ -138,9 +141,37 @@ fn a_restart_reads_the_event_log_again() {
     let file = net.path("events/tile/entries/000.p/1");
     let mut rotten = fs::read(&file).expect("a file");
     rotten[40] ^= 1;
+    fs::write(&file, &rotten).expect("writes");
+    // Manifests go on without it, and whoever watches is told.
+    net.start_auditor().expect("starts");
+    net.published(2).expect("publishes");
+    assert_eq!(net.get(&path(CHECKPOINT)).code(), (500, "auditor".to_owned()));
+    assert_eq!(net.get("/readyz").status, 503);
+    is_refused(net.recorded(&deployment(2, OPERATOR)), (503, "auditor"), "damaged");
+    rotten[40] ^= 1;
     fs::write(&file, rotten).expect("writes");
-    let refused = net.start_auditor().expect_err("starts over a rotten log");
-    assert!(matches!(refused, ServeError::Event(_)), "{refused}");
+    assert_eq!(net.recorded(&deployment(2, OPERATOR)).expect("recorded"), 1);
+}
+
+#[test]
+fn who_is_refused_again_and_again_keeps_nobody_from_the_witnesses() {
+    let mut net = Net::new();
+    net.more = "refresh_s = 2\nretry_s = 2\nevents_folder = \"events\"\n".to_owned();
+    net.start_auditor().expect("starts");
+    net.published(1).expect("publishes");
+    let confirmed = || {
+        let text = net.get("/metrics").text();
+        let name = "strongroom_auditor_confirmed_timestamp_seconds ";
+        let value = text.lines().find_map(|line| line.strip_prefix(name)).expect("the gauge");
+        value.parse::<f64>().expect("a number")
+    };
+    let before = confirmed();
+    let began = Instant::now();
+    while confirmed() < before + 3.0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "the witnesses are asked no more");
+        is_refused(net.recorded(&deployment(1, 99)), (400, "event_refused"), "");
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 #[test]
@@ -155,11 +186,8 @@ fn a_folder_that_was_put_back_records_nothing() {
     fs::rename(net.path("events"), net.path("lost")).expect("moves");
     copy(&net.path("old"), &net.path("events"));
     net.start_auditor().expect("starts");
-    let Event::Deployment(mut other) = deployment(1, OPERATOR) else { panic!("a deployment") };
-    other.time_ms += 1;
     net.until("noticed", || net.get("/metrics").text().contains("strongroom_auditor_restored 1"));
     is_refused(net.recorded(&deployment(1, OPERATOR)), (503, "restored"), "old copy");
-    is_refused(net.recorded(&Event::Deployment(other)), (503, "restored"), "old copy");
     assert_eq!(net.get("/readyz").status, 503);
     // Whoever restores one folder is not believed about the other.
     assert!(net.published(2).is_err());

@@ -199,6 +199,24 @@ fn a_bundle_of_another_epoch_is_not_what_was_published() {
     assert!(matches!(error, PublishError::Unreachable { .. }), "above its cap: {error}");
     let error = refused(&net, at("/bundle".to_owned(), b"{}".to_vec()));
     assert!(matches!(error, PublishError::Bundle(_)), "{error}");
+    // The right parts, and beside them what no device would follow.
+    let honest = net.published(2).expect("publishes").bundle;
+    for (field, value) in
+        [("chain", "\"chain\":[{\"manifest\":\"{}\",\"signatures\":[]}]"), ("previous", "")]
+    {
+        let text = String::from_utf8(honest.clone()).expect("text");
+        let spoilt = if field == "chain" {
+            text.replacen("\"chain\":[]", value, 1)
+        } else {
+            let at = text.find("previous_leaf_hash").expect("the field") + 21;
+            let digit = if &text[at..=at] == "0" { "1" } else { "0" };
+            format!("{}{digit}{}", &text[..at], &text[at + 1..])
+        };
+        assert_ne!(spoilt, text);
+        let error = refused(&net, at("/bundle".to_owned(), spoilt.into_bytes()));
+        let known = matches!(error, PublishError::Disbelieved(_) | PublishError::Bundle(_));
+        assert!(known && error.is_contradiction(), "{field}: {error}");
+    }
     // What the auditor says of itself ends up on a terminal.
     let error = refused(&net, |path, heard| {
         if path.ends_with("/bundle") {
@@ -234,6 +252,6 @@ fn an_event_is_recorded_where_the_log_holds_it_and_not_where_the_auditor_says() 
     let manifests = net.get(&format!("/{NAMESPACE}/checkpoint")).body;
     let lie = at("/events/checkpoint".to_owned(), manifests);
     let error = record(&through(&net, Box::new(lie)), &second, &trust(), now_ms());
-    assert!(matches!(error, Err(PublishError::Checkpoint(_))), "{error:?}");
+    assert!(matches!(error, Err(PublishError::EventLog(_))), "{error:?}");
     assert_eq!(net.recorded(&second).expect("is there"), 1);
 }

@@ -61,8 +61,21 @@ impl Connection {
         let note = format!("the fleet has a new manifest, of epoch {}", manifest.epoch);
         cx.voice.note("new_manifest", &note);
         let to = destination(&self.profile, &manifest, &self.account)?;
-        let client = self.client.moved_to(to, http.believing(belief));
+        let sealed_to = *manifest.digest();
+        let client = self.client.moved_to(to, http.believing(belief, sealed_to));
         Ok(Self { client, manifest, ..self })
+    }
+
+    /// Looks at the manifest again where a question took a person a while and what comes back goes on with
+    /// what was begun: under another manifest it is begun anew.
+    pub(crate) async fn still_stands(&self, cx: &Context) -> Result<(), Failure> {
+        let Some(belief) = &self.belief else { return Ok(()) };
+        let manifest = believed(cx, &http(cx, &self.profile)?, belief).await?;
+        if manifest.digest() == self.manifest.digest() {
+            return Ok(());
+        }
+        let what = format!("the fleet has a new manifest, of epoch {}", manifest.epoch);
+        Err(Failure::new(exit::BUSY, "superseded", what).hint("run the command again").free())
     }
 }
 
@@ -83,7 +96,7 @@ pub(crate) async fn connect(
     };
     let to = destination(&profile, &manifest, &account)?;
     if let Some(belief) = &belief {
-        http = http.believing(Arc::clone(belief));
+        http = http.believing(Arc::clone(belief), *manifest.digest());
     }
     let client = client(cx, to, http);
     if client.destination().protection() == Protection::Software {

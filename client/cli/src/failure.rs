@@ -201,6 +201,9 @@ impl Failure {
             SdkError::NoEntropy | SdkError::Worker { .. } => plain(exit::FAILED),
         };
         let (name, text) = match error.cost() {
+            Cost::None if is_only_said(error) => {
+                ("none", "none, as the gateway says; nobody signed that")
+            }
             Cost::None => ("none", "none"),
             Cost::Charged => ("charged", "1 attempt"),
             Cost::Unknown => {
@@ -209,6 +212,12 @@ impl Failure {
         };
         failure.costing(name, text)
     }
+}
+
+/// Whether a request was sent, and only its gateway says that no vault has it.
+fn is_only_said(error: &SdkError) -> bool {
+    let SdkError::Unavailable { tried, .. } = error else { return false };
+    tried.last.code != CarryCode::Unreachable
 }
 
 fn exit_of(code: CarryCode) -> u8 {
@@ -221,6 +230,7 @@ fn exit_of(code: CarryCode) -> u8 {
         | CarryCode::Unauthenticated
         | CarryCode::Malformed
         | CarryCode::TicketRefused
+        | CarryCode::Device
         | CarryCode::Other => exit::FAILED,
     }
 }
@@ -244,6 +254,9 @@ fn unavailable(mut failure: Failure, tried: &Unavailable, cost: Cost) -> Failure
         }
         CarryCode::Superseded => "run the command again: it goes to the new manifest",
         CarryCode::Busy | CarryCode::Limited => "retry in a minute",
+        CarryCode::Device => {
+            "without it an older manifest could be passed off as today's; look at that file, then retry"
+        }
         CarryCode::Other => "retry; if it stays, show the request id to whoever runs the gateway",
     };
     let id = tried.last.request_id.clone();

@@ -115,7 +115,9 @@ fn an_old_client_moves_on_with_the_fleet() {
     logged.adopt(2);
     logged.serve(logged.fresh(2));
     logged.stage.run(&["recover", PW]).succeeds();
-    // What a phone has seen it does not forget.
+    // What a phone has seen it does not forget, and what is not the latest is refused by any phone.
+    logged.serve(logged.world.bundle(1, &Making { size: 1, ..logged.making(now_ms()) }).to_bytes());
+    logged.is_refused("rollback");
     logged.serve(logged.fresh(1));
     logged.is_refused("tip");
 }
@@ -175,6 +177,38 @@ fn a_bundle_that_turns_bad_meanwhile_ends_the_exchange() {
     assert_eq!(ran.code, 15, "{ran:?}");
     assert!(ran.err.contains("cost: none"), "{ran:?}");
     assert_eq!(logged.stage.gateway.verbs(), ["bundle", "budget", "bundle"]);
+}
+
+#[test]
+fn an_attempt_that_was_answered_is_never_called_free() {
+    let logged = Logged::new();
+    logged.stage.run(&["enroll", PW]).succeeds();
+    // The vault charges, the answer names a bundle that nobody gets, and the gateway says that all of it
+    // cost nothing.
+    *logged.stage.gateway.estranged_at.lock().expect("verb") = Some("recover-start");
+    logged.stage.gateway.fates(&[]);
+    let ran = logged.stage.run(&["recover", PW]);
+    assert_eq!(ran.code, 11, "{ran:?}");
+    assert!(ran.err.contains("cost: unknown; the request was sent"), "{ran:?}");
+    let verbs = logged.stage.gateway.verbs();
+    assert_eq!(verbs, ["bundle", "budget", "bundle", "recover-start", "bundle"]);
+}
+
+#[test]
+fn a_device_that_cannot_keep_what_it_sees_accuses_nobody() {
+    let mut logged = Logged::new();
+    logged.stage.run(&["enroll", PW]).succeeds();
+    logged.publish(2);
+    logged.adopt(2);
+    // The bundle of epoch 2 comes with the first answer, and its head finds no place.
+    *logged.stage.gateway.next_bundle.lock().expect("next") = Some(logged.fresh(2));
+    let head = logged.stage.path("home").join("head.json");
+    logged.serve(logged.world.bundle(1, &Making { size: 1, ..logged.making(now_ms()) }).to_bytes());
+    fs::remove_file(&head).expect("removed");
+    fs::create_dir(&head).expect("a folder in its place");
+    let ran = logged.stage.run(&["recover", PW]);
+    assert!(ran.code == 1 && ran.err.contains("head.json"), "{ran:?}");
+    assert!(!ran.err.contains("report this"), "{ran:?}");
 }
 
 #[test]

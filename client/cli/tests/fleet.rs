@@ -227,7 +227,7 @@ fn no_quorum_says_what_the_gateway_knows_and_what_it_may_have_cost() {
     stage.gateway.fates(&[Fate::Answer, problem("none")]);
     stage.run(&["recover", "PW:correct horse"]).fails(
         14,
-        &format!("{what}\n  cost: none\n  hint: wait until enough nodes are back, then retry"),
+        &format!("{what}\n  cost: none, as the gateway says; nobody signed that\n  hint: wait until enough nodes are back, then retry"),
     );
 }
 

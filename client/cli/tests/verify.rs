@@ -67,6 +67,9 @@ fn the_event_log_is_checked_under_the_history_that_holds() {
         let ran = ledger.verify(&["--log", "{log}"]).ends(1);
         assert!(ran.last().starts_with("CONTRADICTION") && ran.last().contains(why), "{ran:?}");
         assert!(ran.last().contains("own files are the proof"), "{ran:?}");
+        // What contradicts is no ground to go on from.
+        ledger.verify(&["--log", "{log}", "--from", "{head}"]).ends(1);
+        assert!(!ledger.path("head").exists());
     }
 
     // What a copy spoilt accuses nobody.

@@ -55,6 +55,8 @@ fn a_checkpoint_that_grows_stale_is_told_when_it_begins_and_when_it_ends() {
     let world = history(2);
     let old = making(&world, [None, None, Some(4 * DAY_MS), Some(HOUR_MS)]);
     ledger.export_as("log", &world, &old);
+    // Both logs are cosigned in one turn, and grow old together.
+    ledger.export_events_as("log", &old, &[]);
     let ran =
         ledger.verify(&["--json", "--log", "{log}", "--watch", "--rounds", "3", "--every", "1"]);
     assert_eq!(ran.ends(3).events(), ["stale"], "three rounds, one line");
@@ -114,6 +116,23 @@ fn a_witness_that_saw_another_log_is_evidence() {
     ledger.export("log", &one);
     witnessed(&ledger, &one);
     assert_eq!(asking(&ledger).ends(0).events(), [] as [&str; 0]);
+    // Two roots of one size need no tile; a smaller tree that cannot be compared is nobody's agreement.
+    for (leaves, code) in [(other.leaves.clone(), 1), (one.leaves[..1].to_vec(), 3)] {
+        let ledger = Ledger::new();
+        let mut view = World { leaves };
+        if code == 1 {
+            grow(&mut view, &manifest(3, &[1, 2, 3]));
+        }
+        let log = ledger.export("log", &one);
+        fs::remove_dir_all(log.join("tile")).expect("removed");
+        witnessed(&ledger, &view);
+        let ran = asking(&ledger).ends(code);
+        if code == 1 {
+            ledger.evidence();
+        } else {
+            assert!(ran.events().iter().any(|event| event == "witness_failed"), "{ran:?}");
+        }
+    }
     // Behind, and a beginning of the log: a witness that was asked before it grew.
     one.leaves.truncate(2);
     witnessed(&ledger, &one);

@@ -1,7 +1,7 @@
 //! HTTP/1.1 to a gateway: https, or plain on loopback.
 
 use crate::{
-    belief::Belief,
+    belief::{Belief, BeliefError},
     now_ms, problem,
     transport::{CarryCode, CarryError, Retry, Transport},
 };
@@ -19,7 +19,7 @@ use hyper_util::{
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use strongroom_protocol::OutgoingFrame;
 use strongroom_verify::BUNDLE_LEN_MAX;
-use strongroom_wire::caps;
+use strongroom_wire::{caps, digest::sha256};
 use zeroize::Zeroizing;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,7 +99,7 @@ pub struct Http {
 struct Guard {
     belief: Arc<Belief>,
     /// The manifest that requests are sealed to.
-    sealed_to: Option<[u8; 32]>,
+    sealed_to: [u8; 32],
 }
 
 impl Http {
@@ -132,11 +132,10 @@ impl Http {
         })
     }
 
-    /// From now on an answer counts only with a bundle that is believed, and that holds the manifest
-    /// which is believed now: the one that requests are sealed to.
+    /// From now on an answer counts only with a bundle that is believed, and that holds the manifest with
+    /// this SHA-256: the one that requests are sealed to.
     #[must_use]
-    pub fn believing(self, belief: Arc<Belief>) -> Self {
-        let sealed_to = belief.manifest();
+    pub fn believing(self, belief: Arc<Belief>, sealed_to: [u8; 32]) -> Self {
         Self { guard: Some(Guard { belief, sealed_to }), ..self }
     }
 
@@ -174,11 +173,22 @@ impl Http {
         let named =
             named.ok_or_else(|| refused("the answer names no validation bundle".to_owned()))?;
         if !guard.belief.passed_lately(&named) {
-            let bundle = self.bundle().await?;
-            let admitted = guard.belief.admit(&bundle, now_ms());
-            admitted.map_err(|error| refused(error.to_string()))?;
+            // Whatever becomes of this question, the frame was answered: it arrived, and may have cost.
+            let arrived = |error| CarryError { may_have_arrived: true, ..error };
+            let bundle = self.bundle().await.map_err(arrived)?;
+            if sha256(&bundle) != named {
+                return Err(broken(
+                    "the gateway names one validation bundle and has another".to_owned(),
+                ));
+            }
+            guard.belief.admit(&bundle, now_ms()).map_err(|error| match error {
+                BeliefError::Refused(_) => refused(error.to_string()),
+                BeliefError::Head(_) => {
+                    CarryError { code: CarryCode::Device, ..refused(error.to_string()) }
+                }
+            })?;
         }
-        if guard.belief.manifest() == guard.sealed_to {
+        if guard.belief.manifest() == Some(guard.sealed_to) {
             return Ok(());
         }
         let what = "the fleet has a newer manifest than this request was sealed to".to_owned();

@@ -1,4 +1,5 @@
-//! A gateway's problem document (RFC 9457): read for what to do, never believed about attempts.
+//! A gateway's problem document (RFC 9457): read for what to do. That it cost nothing is the gateway's word,
+//! which nobody signed; how many attempts are left is read from signed answers only.
 
 use crate::transport::{CarryCode, CarryError, Retry};
 use serde::Deserialize;
@@ -52,7 +53,7 @@ pub(crate) fn read(status: u16, body: &[u8]) -> CarryError {
     CarryError {
         code,
         detail: text.unwrap_or_else(|| format!("the gateway answered with HTTP status {status}")),
-        // Only a plain "none" is none: silence is not.
+        // Only a plain "none" is none, and that is the gateway's word: silence is not.
         may_have_arrived: document.cost != "none",
         retry,
         request_id,

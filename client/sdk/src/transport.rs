@@ -53,6 +53,8 @@ pub enum CarryCode {
     BundleRefused,
     /// The fleet has a newer manifest than the request was sealed to.
     Superseded,
+    /// This device cannot read or keep what it has seen of the log.
+    Device,
     /// An answer that is not the gateway's, or one it has no code for.
     Other,
 }
@@ -71,6 +73,7 @@ impl CarryCode {
             Self::Timeout => "timeout",
             Self::BundleRefused => "fleet_key_refused",
             Self::Superseded => "superseded",
+            Self::Device => "machine",
             Self::Other => "other",
         }
     }

@@ -192,6 +192,27 @@ fn a_deployment_is_recorded_and_proved_by_one_directory() {
     assert!(refused.text.contains("REFUSED"), "{}", refused.text);
 }
 
+#[test]
+fn starts_and_deployments_stand_in_the_event_log() {
+    let fleet = enrolled();
+    let verified = |events: &str| {
+        let run = fleet.device("phone", &["verify"]);
+        assert_eq!(run.code, 0, "{}", run.text);
+        assert!(run.text.contains(events), "{}", run.text);
+    };
+    verified("2 events hold: 1 deployments, 0 positions (0 behind an earlier one), 1 restarts");
+    // A start that the log never takes stands in nobody's way.
+    let first = fs::read_to_string(fleet.path("fleet/deployments/1/event.json")).expect("event");
+    let starts = fleet.path("fleet/starts");
+    fs::write(starts.join("9.json"), first.replacen("\"time_ms\":1", "\"time_ms\":2", 1))
+        .expect("write");
+    let rotated = fleet.dev(&["rotate"]);
+    assert_eq!(rotated.code, 0, "{}", rotated.text);
+    assert!(rotated.text.contains("start of era 9: the auditor refuses"), "{}", rotated.text);
+    assert!(starts.join("9.refused").exists() && !starts.join("9.json").exists());
+    verified("4 events hold: 2 deployments, 0 positions (0 behind an earlier one), 2 restarts");
+}
+
 fn signal(name: &str, pid_file: &Path) {
     let text = fs::read(pid_file).expect("pid file");
     let identity: Value = serde_json::from_slice(&text).expect("json");

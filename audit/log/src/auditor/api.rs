@@ -269,6 +269,7 @@ impl From<&SubmitError> for Answer {
             SubmitError::Floor(_) => (400, "below_floor"),
             SubmitError::CounterSignature { .. } => (400, "countersignature"),
             SubmitError::Equivocation { .. } => (409, "published_before"),
+            SubmitError::ChainFull => (409, "custodians_full"),
             SubmitError::NotReleased { .. } => (409, "not_released"),
             SubmitError::Quorum(_) | SubmitError::Unconfirmed | SubmitError::Unreleased { .. } => {
                 (503, "witnesses")

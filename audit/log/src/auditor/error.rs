@@ -2,9 +2,7 @@
 
 use crate::{folder::FolderError, log::LogError};
 use strongroom_manifest::{FloorBreach, ManifestError};
-use strongroom_tlog::{
-    CosignatureError, LogProofError, SignError, policy::QuorumError, witness::RequestError,
-};
+use strongroom_tlog::{LogProofError, SignError, policy::QuorumError, witness::RequestError};
 
 /// Why something was not taken, signed or released.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +47,6 @@ pub enum SubmitError {
     /// Too few cosignatures.
     #[error("not released: {0}")]
     Quorum(QuorumError),
-    /// A false cosignature.
-    #[error("a witness sent a false cosignature: {0}")]
-    Cosignature(CosignatureError),
     /// A policy that needs no witness.
     #[error("the policy needs no witness; an auditor without witnesses signs nothing")]
     NoWitnesses,
@@ -84,9 +79,6 @@ pub enum SubmitError {
     /// The folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// A manifest log that is read from elsewhere.
-    #[error("the manifest log: {0}")]
-    Elsewhere(String),
     /// The log.
     #[error("{0}")]
     Log(LogError),
@@ -99,6 +91,23 @@ pub enum SubmitError {
     /// A leaf that does not fit behind the last.
     #[error("the leaf is not of this log's next epoch; nothing is signed")]
     Intent,
+    /// The last epoch was released under a key that is neither this auditor's nor named as an earlier one.
+    #[error(
+        "epoch {epoch} was signed under another key than this auditor's; name it in earlier_statement_keys, \
+         or find the right key. Nothing is signed"
+    )]
+    AnotherKey {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// A statement from before the key.
+    #[error("statement of {got_ms} ms, this auditor's key signs nothing before {not_before_ms} ms")]
+    BeforeKey {
+        /// The statement's.
+        got_ms: u64,
+        /// The key's.
+        not_before_ms: u64,
+    },
     /// A response on the disk does not read.
     #[error("the response of epoch {epoch} on the disk is damaged")]
     Response {

@@ -38,6 +38,8 @@ pub struct AuditorSetup<S, A> {
     pub statement_signer: A,
     /// From when on, milliseconds since the Unix epoch: clients that pin the key pin that, too.
     pub statement_not_before_ms: u64,
+    /// Keys that signed statements before: what they signed stays as it is.
+    pub earlier_statement_keys: Vec<[u8; 32]>,
 }
 
 /// One namespace's auditor.
@@ -62,6 +64,7 @@ struct Setup<A> {
     policy: Policy,
     statement_signer: A,
     statement_not_before_ms: u64,
+    earlier_statement_keys: Vec<[u8; 32]>,
 }
 
 impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
@@ -84,6 +87,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             policy: setup.policy,
             statement_signer: setup.statement_signer,
             statement_not_before_ms: setup.statement_not_before_ms,
+            earlier_statement_keys: setup.earlier_statement_keys,
         };
         let mut auditor = Self {
             setup: own,
@@ -100,6 +104,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             let followed = auditor.followed(&leaf)?;
             auditor.take(&leaf, followed);
         }
+        auditor.refuse_another_key()?;
         Ok(auditor)
     }
 
@@ -123,7 +128,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         now_s: u64,
     ) -> Result<(), SubmitError> {
         self.confirmed_s = None;
-        let cosigned = self.cosigned(None, lines)?;
+        let cosigned = self.cosigned(None, lines, now_s);
         let now = |timestamp: u64| timestamp >= asked_s && near(now_s)(timestamp);
         self.setup.policy.check(&cosigned, now).map_err(SubmitError::Quorum)?;
         self.finish_intent()?;
@@ -142,9 +147,10 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         &self,
         published: Option<SignedCheckpoint>,
         lines: &[NoteSignature],
-    ) -> Result<SignedCheckpoint, SubmitError> {
-        cosigned::newest(&self.setup.policy, self.log.signed(), published.as_ref(), lines)
-            .map_err(SubmitError::Cosignature)
+        now_s: u64,
+    ) -> SignedCheckpoint {
+        let published = published.as_ref();
+        cosigned::newest(&self.setup.policy, self.log.signed(), published, lines, now_s)
     }
 
     /// The log.
@@ -205,7 +211,18 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         if self.response(epoch)?.is_none() {
             return Ok(None);
         }
-        Ok(Some(self.leaf_at(epoch.saturating_sub(1))?.0.manifest))
+        self.logged_manifest(epoch)
+    }
+
+    /// The manifest of an epoch that the log holds.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub fn logged_manifest(&self, epoch: u64) -> Result<Option<Vec<u8>>, SubmitError> {
+        match epoch.checked_sub(1).filter(|index| *index < self.log.head().size) {
+            Some(index) => Ok(Some(self.leaf_at(index)?.0.manifest)),
+            None => Ok(None),
+        }
     }
 
     fn leaf_at(&self, index: u64) -> Result<(Leaf, Vec<u8>), SubmitError> {

@@ -177,7 +177,7 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         let size = self.log.head().size;
         // Cosignatures of the same checkpoint from before count while they are fresh; a published
         // checkpoint that rotted is written anew.
-        let cosigned = self.cosigned(self.log.published().ok().flatten(), lines)?;
+        let cosigned = self.cosigned(self.log.published().ok().flatten(), lines, now_s);
         self.setup.policy.check(&cosigned, near(now_s)).map_err(SubmitError::Quorum)?;
         // Published before the signature exists: who holds a signature finds its epoch in the log. A
         // crash after this signs at the next release, and nothing new is taken before.
@@ -194,12 +194,33 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             return Ok(None);
         };
         let (leaf, _) = self.leaf_at(epoch.saturating_sub(1))?;
-        let key = self.setup.statement_signer.public();
+        let own = self.setup.statement_signer.public();
         // A response that rotted is as if there were none: it can be made again, to the same bytes.
         let good = |response: &AuditResponse| {
-            response.statement().as_ref() == Some(&leaf.statement) && response.is_signed_by(&key)
+            let mut keys = core::iter::once(&own).chain(&self.setup.earlier_statement_keys);
+            response.statement().as_ref() == Some(&leaf.statement)
+                && keys.any(|key| response.is_signed_by(key))
         };
         Ok(serde_json::from_slice(&bytes).ok().filter(good).map(Released))
+    }
+
+    /// Refuses a folder whose last epoch was released under a key that nobody named: to this auditor that
+    /// would be a response that rotted, and it would sign the epoch again.
+    pub(super) fn refuse_another_key(&self) -> Result<(), SubmitError> {
+        let epoch = self.log.head().size;
+        if epoch == 0 || self.response(epoch)?.is_some() {
+            return Ok(());
+        }
+        let Some(bytes) = self.folder.read(&response_path(epoch), RESPONSE_LEN_MAX)? else {
+            return Ok(());
+        };
+        let there: Option<AuditResponse> = serde_json::from_slice(&bytes).ok();
+        let own = self.setup.statement_signer.public();
+        let hint = AuditResponse::new(&self.leaf_at(epoch - 1)?.0.statement, &own, [0; 64]).key_id;
+        match there.filter(|there| there.key_id != hint) {
+            Some(_) => Err(SubmitError::AnotherKey { epoch }),
+            None => Ok(()),
+        }
     }
 
     fn sign(&self, epoch: u64) -> Result<Released, SubmitError> {
@@ -207,6 +228,12 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             return Ok(released);
         }
         let (leaf, _) = self.leaf_at(epoch.saturating_sub(1))?;
+        let (got_ms, not_before_ms) =
+            (leaf.statement.timestamp_ms, self.setup.statement_not_before_ms);
+        if got_ms < not_before_ms {
+            // Of a time at which another key signed: no client would believe it under this one.
+            return Err(SubmitError::BeforeKey { got_ms, not_before_ms });
+        }
         let signer = &self.setup.statement_signer;
         let signature = signer.sign(&leaf.statement.to_bytes()).map_err(SubmitError::Sign)?;
         let response = AuditResponse::new(&leaf.statement, &signer.public(), signature);
@@ -228,13 +255,12 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         let epoch = given.epoch;
         let released = self.response(epoch)?.ok_or(SubmitError::NotReleased { epoch })?;
         let (_, leaf) = self.leaf_at(epoch.saturating_sub(1))?;
-        let audit = &released.response().signature.0;
-        let operator = &self.setup.operator_key;
-        if !is_countersigned(self.log.origin(), &leaf, audit, operator, &given.signature) {
+        if !self.is_operators(&leaf, &released, &given.signature) {
             return Err(SubmitError::CounterSignature { epoch });
         }
-        // The first stays: caches keep what was served, and one epoch needs no second.
-        if self.countersignature(epoch).ok().flatten().is_none() {
+        // The first stays, unless it rotted: caches keep what was served, and one epoch needs no second.
+        let first = self.countersignature(epoch).ok().flatten();
+        if first.is_none_or(|first| !self.is_operators(&leaf, &released, &first)) {
             let digits = hex::encode(given.signature);
             self.folder.write(&countersignature_path(epoch), digits.as_bytes())?;
         }
@@ -248,6 +274,12 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
             self.write_signatures(epoch)?;
         }
         Ok(())
+    }
+
+    fn is_operators(&self, leaf: &[u8], released: &Released, signature: &[u8; 64]) -> bool {
+        let audit = &released.response().signature.0;
+        let operator = &self.setup.operator_key;
+        is_countersigned(self.log.origin(), leaf, audit, operator, signature)
     }
 
     /// The signatures of an epoch and of those before it in one file (spec §21.8), once all are there.
@@ -313,7 +345,11 @@ impl<S: NoteSigner, A: NoteSigner> Auditor<S, A> {
         let Some(index) = epoch.checked_sub(1) else { return Ok(None) };
         let Some(released) = self.response(epoch)? else { return Ok(None) };
         let Some(countersignature) = self.countersignature(epoch)? else { return Ok(None) };
-        let (leaf, _) = self.leaf_at(index)?;
+        let (leaf, bytes) = self.leaf_at(index)?;
+        // One that rotted would be refused by every client: better none until the operator's comes again.
+        if !self.is_operators(&bytes, &released, &countersignature) {
+            return Ok(None);
+        }
         let proof = self.proof(index, &published)?;
         let chain = self.chain(epoch);
         let bundle = Bundle::new(&leaf, released.0, countersignature, &proof, chain);

@@ -2,7 +2,7 @@
 
 use crate::{answer::Answer, auditor::SubmitError, log::LogError};
 use strongroom_manifest::ManifestError;
-use strongroom_tlog::{CosignatureError, policy::QuorumError, witness::RequestError};
+use strongroom_tlog::{policy::QuorumError, witness::RequestError};
 use strongroom_verify::{EVENTS_MAX, EventError, EventFault, OrderFault};
 
 /// Why an event was not taken or published.
@@ -47,9 +47,6 @@ pub enum EventSubmitError {
         /// Its index.
         index: u64,
     },
-    /// A cosignature that finds no room.
-    #[error(transparent)]
-    Cosignature(#[from] CosignatureError),
     /// A policy that needs no witness.
     #[error("the policy needs no witness; a log without witnesses takes nothing")]
     NoWitnesses,

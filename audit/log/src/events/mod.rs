@@ -12,18 +12,30 @@ use crate::{
     folder::Folder,
     log::Log,
 };
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 use strongroom_manifest::{Manifest, parse};
 use strongroom_tlog::{
     LogSigner, NoteSignature, NoteSigner, Policy, SignedCheckpoint, witness::AddCheckpoint,
 };
 use strongroom_verify::{
-    CLOCK_LEAD_MAX_MS, EVENTS_MAX, Event, EventOrder, Noted, OrderFault, check_event, events_origin,
+    CLOCK_LEAD_MAX_MS, EVENTS_MAX, Event, EventOrder, Noted, check_event, events_origin,
 };
 use strongroom_wire::digest::sha256;
 
+/// Places that positions do not get: nodes sign many, and the log must outlive them.
+const RESERVED: u64 = 4_096;
+
 /// Where an event log finds the manifests that its events are of: only released ones.
 pub trait ManifestSource {
+    /// The bytes of an epoch's manifest, if the log holds it. What an event in the log was checked under.
+    ///
+    /// # Errors
+    /// What the auditor says.
+    fn logged(&self, epoch: u64) -> Result<Option<Vec<u8>>, SubmitError>;
+
     /// The bytes of an epoch's manifest, if its auditor's signature was released.
     ///
     /// # Errors
@@ -32,6 +44,10 @@ pub trait ManifestSource {
 }
 
 impl<S: NoteSigner, A: NoteSigner> ManifestSource for Auditor<S, A> {
+    fn logged(&self, epoch: u64) -> Result<Option<Vec<u8>>, SubmitError> {
+        self.logged_manifest(epoch)
+    }
+
     fn released(&self, epoch: u64) -> Result<Option<Vec<u8>>, SubmitError> {
         self.released_manifest(epoch)
     }
@@ -51,11 +67,12 @@ pub struct EventLogSetup<S> {
 
 /// One namespace's event log.
 pub struct EventLog<S> {
-    manifest_log: String,
     operator_key: [u8; 32],
     policy: Policy,
     log: Log<S>,
     order: EventOrder,
+    /// What events were checked under, by epoch: logged manifests never change.
+    manifests: BTreeMap<u64, (Manifest, [u8; 32])>,
     /// When a quorum of witnesses last cosigned this folder's head, seconds since the Unix epoch.
     confirmed_s: Option<u64>,
 }
@@ -82,17 +99,18 @@ impl<S: NoteSigner> EventLog<S> {
         }
         let log = Log::open(folder, setup.log_signer)?;
         let mut events = Self {
-            manifest_log: setup.manifest_log,
             operator_key: setup.operator_key,
             policy: setup.policy,
             log,
             order: EventOrder::default(),
+            manifests: BTreeMap::new(),
             confirmed_s: None,
         };
         for (index, entry) in events.log.entries()? {
             let event = Event::from_leaf(events.log.origin(), &entry);
             let event = event.map_err(|error| EventSubmitError::Damaged { index, error })?;
-            events.look_at(&event, manifests)?;
+            // Its epoch was released when it came; a response that rotted since can be made again.
+            events.look_at(&event, |epoch| manifests.logged(epoch))?;
             events.order.take(&event)?;
         }
         Ok(events)
@@ -110,7 +128,7 @@ impl<S: NoteSigner> EventLog<S> {
         now_s: u64,
     ) -> Result<(), EventSubmitError> {
         self.confirmed_s = None;
-        let cosigned = cosigned::newest(&self.policy, self.log.signed(), None, lines)?;
+        let cosigned = cosigned::newest(&self.policy, self.log.signed(), None, lines, now_s);
         let now = |timestamp: u64| timestamp >= asked_s && near(now_s)(timestamp);
         self.policy.check(&cosigned, now).map_err(EventSubmitError::Quorum)?;
         self.confirmed_s = Some(now_s);
@@ -128,30 +146,61 @@ impl<S: NoteSigner> EventLog<S> {
         manifests: &impl ManifestSource,
         now_ms: u64,
     ) -> Result<u64, EventSubmitError> {
+        let event = Event::parse(json)?;
+        if let Some(index) = self.order.index_of(&event) {
+            return Ok(index);
+        }
+        let order = self.check(&event, manifests, now_ms)?;
         let now_s = now_ms / 1_000;
         if self.confirmed_s.is_none_or(|at| now_s.abs_diff(at) > CONFIRMED_S_MAX) {
             return Err(EventSubmitError::Unconfirmed);
         }
-        let event = Event::parse(json)?;
-        if event.time_ms() > now_ms.saturating_add(CLOCK_LEAD_MAX_MS) {
-            return Err(EventSubmitError::FromTheFuture { got_ms: event.time_ms(), now_ms });
-        }
         let leaf = event.to_leaf(self.log.origin());
-        self.look_at(&event, manifests)?;
-        let mut order = self.order.clone();
-        match order.take(&event) {
-            Ok(_) => {}
-            Err(OrderFault::Twice) => return self.index_of(&leaf),
-            Err(fault) => return Err(fault.into()),
-        }
-        if self.log.head().size >= EVENTS_MAX {
-            return Err(EventSubmitError::Full);
-        }
         // An event carries all that is signed for it, so no intent comes before: a crash within leaves
         // files that nothing signed leads to, and the same event comes again or never.
         self.log.append(&[leaf])?;
         self.order = order;
         Ok(self.log.head().size.saturating_sub(1))
+    }
+
+    /// What an event must keep to be taken now, but for the witnesses; the order with it.
+    ///
+    /// # Errors
+    /// [`EventSubmitError`].
+    pub fn check(
+        &mut self,
+        event: &Event,
+        manifests: &impl ManifestSource,
+        now_ms: u64,
+    ) -> Result<EventOrder, EventSubmitError> {
+        if event.time_ms() > now_ms.saturating_add(CLOCK_LEAD_MAX_MS) {
+            return Err(EventSubmitError::FromTheFuture { got_ms: event.time_ms(), now_ms });
+        }
+        self.look_at(event, |epoch| manifests.released(epoch))?;
+        let mut order = self.order.clone();
+        order.take(event)?;
+        let is_position = matches!(event, Event::Position(_));
+        let room = if is_position { EVENTS_MAX - RESERVED } else { EVENTS_MAX };
+        if self.log.head().size >= room {
+            return Err(EventSubmitError::Full);
+        }
+        Ok(order)
+    }
+
+    /// The same of an event that may be in the log already.
+    ///
+    /// # Errors
+    /// [`EventSubmitError`].
+    pub fn check_or_has(
+        &mut self,
+        event: &Event,
+        manifests: &impl ManifestSource,
+        now_ms: u64,
+    ) -> Result<(), EventSubmitError> {
+        if self.order.index_of(event).is_some() {
+            return Ok(());
+        }
+        self.check(event, manifests, now_ms).map(drop)
     }
 
     /// Takes cosignatures of the last checkpoint, and publishes it when they are a quorum.
@@ -162,7 +211,7 @@ impl<S: NoteSigner> EventLog<S> {
         // A published checkpoint that rotted is written anew.
         let published = self.log.published().ok().flatten();
         let signed = self.log.signed();
-        let cosigned = cosigned::newest(&self.policy, signed, published.as_ref(), lines)?;
+        let cosigned = cosigned::newest(&self.policy, signed, published.as_ref(), lines, now_s);
         self.policy.check(&cosigned, near(now_s)).map_err(EventSubmitError::Quorum)?;
         Ok(self.log.publish(&cosigned)?)
     }
@@ -194,10 +243,7 @@ impl<S: NoteSigner> EventLog<S> {
     /// # Errors
     /// [`EventSubmitError::Waits`] if its quorum is missing.
     pub fn recorded(&self, event: &Event) -> Result<Option<u64>, EventSubmitError> {
-        if !self.order.has(event) {
-            return Ok(None);
-        }
-        let index = self.index_of(&event.to_leaf(self.log.origin()))?;
+        let Some(index) = self.order.index_of(event) else { return Ok(None) };
         let published = self.published()?.map_or(0, |signed| signed.checkpoint().size());
         if index < published { Ok(Some(index)) } else { Err(EventSubmitError::Waits { index }) }
     }
@@ -220,30 +266,24 @@ impl<S: NoteSigner> EventLog<S> {
         &self.log
     }
 
-    /// The origin of the manifest log beside it.
-    pub fn manifest_log(&self) -> &str {
-        &self.manifest_log
-    }
-
     /// What an event must keep, whether it was just submitted or lies on the disk.
     fn look_at(
-        &self,
+        &mut self,
         event: &Event,
-        manifests: &impl ManifestSource,
+        of: impl FnOnce(u64) -> Result<Option<Vec<u8>>, SubmitError>,
     ) -> Result<(), EventSubmitError> {
         let epoch = event.epoch();
-        let bytes = manifests.released(epoch).map_err(Box::new)?;
-        let bytes = bytes.ok_or(EventSubmitError::NotReleased { epoch })?;
-        let manifest: Manifest = parse(&bytes).map_err(EventSubmitError::Manifest)?;
-        let digest = sha256(&bytes);
+        let (manifest, digest) = match self.manifests.entry(epoch) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => {
+                let bytes = of(epoch).map_err(Box::new)?;
+                let bytes = bytes.ok_or(EventSubmitError::NotReleased { epoch })?;
+                let manifest = parse(&bytes).map_err(EventSubmitError::Manifest)?;
+                place.insert((manifest, sha256(&bytes)))
+            }
+        };
         let origin = self.log.origin();
-        Ok(check_event(event, origin, &manifest, &digest, &self.operator_key)?)
-    }
-
-    fn index_of(&self, leaf: &[u8]) -> Result<u64, EventSubmitError> {
-        let all = self.log.entries()?;
-        let found = all.iter().find(|(_, entry)| entry == leaf).map(|(index, _)| *index);
-        found.ok_or(EventSubmitError::Order(OrderFault::Twice))
+        Ok(check_event(event, origin, manifest, digest, &self.operator_key)?)
     }
 
     /// Every event, in order, with what is worth telling of it.

@@ -32,6 +32,7 @@ pub(crate) fn setup() -> AuditorSetup<SeedSigner, SeedSigner> {
         log_signer: log(ORIGIN),
         statement_signer: SeedSigner::new(&[AUDITOR; 32]),
         statement_not_before_ms: NOW_MS - 300 * DAY_MS,
+        earlier_statement_keys: Vec::new(),
     }
 }
 

@@ -177,6 +177,7 @@ fn setup() -> AuditorSetup<SeedSigner, SeedSigner> {
         log_signer: log(ORIGIN),
         statement_signer: SeedSigner::new(&[AUDITOR; 32]),
         statement_not_before_ms: now_ms() - 300 * DAY_MS,
+        earlier_statement_keys: Vec::new(),
     }
 }
 

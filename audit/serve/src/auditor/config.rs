@@ -48,6 +48,9 @@ pub struct Config {
     pub statement_key_file: PathBuf,
     /// From when on that key signs, milliseconds since the Unix epoch; devices pin it, too.
     pub statement_not_before_ms: u64,
+    /// 64 hexadecimal digits each: keys that signed statements before this one. What they signed stays.
+    #[serde(default)]
+    pub earlier_statement_keys: Vec<Hex<32>>,
     /// How often the witnesses are asked when nothing is published: cosignatures stay younger than
     /// this.
     #[serde(default = "refresh_s")]
@@ -236,6 +239,7 @@ impl Config {
             log_signer,
             statement_signer,
             statement_not_before_ms: self.statement_not_before_ms,
+            earlier_statement_keys: self.earlier_statement_keys.iter().map(|key| key.0).collect(),
         };
         let witnesses = self.addresses(&setup.policy)?;
         Ok(Loaded { setup, witnesses })

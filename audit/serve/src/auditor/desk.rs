@@ -2,7 +2,7 @@
 
 use super::{
     config::Config,
-    events::Events,
+    events::{Events, RECORDING_MAX},
     gauges::Gauges,
     shelf::{Shelf, shown},
 };
@@ -46,6 +46,7 @@ pub(crate) struct Desk {
     /// Tells the keeper that something waits for witnesses.
     pub(crate) wake: Notify,
     reading: Semaphore,
+    pub(crate) recording: Semaphore,
 }
 
 /// Held by whoever asks witnesses or grows the log: one at a time.
@@ -169,6 +170,7 @@ impl Desk {
             health: Mutex::default(),
             wake: Notify::new(),
             reading: Semaphore::new(READING_MAX),
+            recording: Semaphore::new(RECORDING_MAX),
             config,
         };
         desk.show(&auditor);
@@ -306,6 +308,14 @@ impl Desk {
         (health.confirmed_s, health.trouble) = (Some(now_s), None);
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; seconds fit")]
         self.gauges.confirmed.set(now_s as f64);
+    }
+
+    /// The same of the event log.
+    pub(crate) fn events_confirmed(&self) {
+        let now_s = now_s();
+        self.health().events_confirmed_s = Some(now_s);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; seconds fit")]
+        self.gauges.events_confirmed.set(now_s as f64);
     }
 
     /// Nothing is taken any more until a person starts the auditor again.

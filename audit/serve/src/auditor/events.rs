@@ -14,6 +14,9 @@ use strongroom_log::{Answer, EventLog, EventSubmitError, Folder};
 use strongroom_verify::Event;
 use tokio::task::spawn_blocking;
 
+/// Events that wait for the turn.
+pub(crate) const RECORDING_MAX: usize = 8;
+
 pub(crate) type LiveEvents = EventLog<AnySigner>;
 
 /// The event log, as the auditor is kept: none after its disk failed, and opened anew by the next.
@@ -26,9 +29,20 @@ impl Events {
     /// Opens the event log, if the auditor keeps one: reads every event again, each under its manifest.
     pub(crate) fn open(config: &Config, auditor: &LiveAuditor) -> Result<Option<Self>, ServeError> {
         let Some(folder) = config.events_folder.clone() else { return Ok(None) };
-        let log = open(config, &folder, auditor)?;
-        tracing::info!(vkey = %log.log().key(), events = log.log().head().size, "event log");
-        Ok(Some(Self { folder, log: RwLock::new(Some(log)) }))
+        let log = match open(config, &folder, auditor) {
+            Ok(log) => {
+                let (vkey, events) = (log.log().key().to_string(), log.log().head().size);
+                tracing::info!(vkey, events, "event log");
+                Some(log)
+            }
+            // A setting is for whoever starts it. A folder is not: manifests go on, and `/readyz` says no.
+            Err(error) if error.is_configuration() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "the event log does not open; manifests go on without it");
+                None
+            }
+        };
+        Ok(Some(Self { folder, log: RwLock::new(log) }))
     }
 }
 
@@ -47,6 +61,14 @@ impl Desk {
     /// The answer to a `GET`, if the path is the event log's and there is one.
     pub(crate) fn get_event(&self, path: &str) -> Option<Answer> {
         let below = self.below_events(path)?;
+        let is_open =
+            |own: &Events| own.log.read().unwrap_or_else(PoisonError::into_inner).is_some();
+        if !self.events.as_ref().is_some_and(is_open) {
+            // Whoever comes first after an error of the disk opens the folder again.
+            if let Err(failure) = self.worked_with_events(|_, _| Ok(())) {
+                tracing::error!(%failure, "the event log does not open");
+            }
+        }
         let place = self.events.as_ref()?.log.read().unwrap_or_else(PoisonError::into_inner);
         Some(place.as_ref().map_or_else(
             || Answer::problem(503, "auditor", "the event log's folder is not open".to_owned()),
@@ -90,6 +112,8 @@ impl Desk {
         } else {
             *place = Some(events);
         }
+        drop(place);
+        self.show_events();
         Ok(done?)
     }
 
@@ -138,6 +162,15 @@ impl Desk {
         if let Ok(Some(index)) = self.find_event(&event).await {
             return Ok(index);
         }
+        // Whoever waits for the turn waits with something that holds, and not too many of them: a manifest
+        // waits for the same turn.
+        let Ok(_place) = self.recording.try_acquire() else {
+            let what = format!("{RECORDING_MAX} events wait to be recorded; try again");
+            return Err(Failure::Unavailable("busy", what));
+        };
+        let given = Arc::clone(&event);
+        self.with_events(move |events, auditor| events.check_or_has(&given, auditor, now_ms()))
+            .await?;
         let mut turn = self.turn().await?;
         self.refuse_restored()?;
         for _ in 0..ROUNDS_MAX {
@@ -179,7 +212,7 @@ impl Desk {
         let (signed, policy) = self
             .with_events(|events, _| Ok((events.log().signed().clone(), events.policy().clone())))
             .await?;
-        let lines = self.ask_all(Book::Events, turn, signed, &policy).await?;
+        let lines = self.ask_all(Book::Events, turn, signed, &policy, asked_s).await?;
         let done = self
             .with_events(move |events, _| {
                 let now_s = now_s();
@@ -188,9 +221,9 @@ impl Desk {
                 confirmed
             })
             .await;
-        self.show_events();
-        if done.is_ok() {
-            self.health().events_confirmed_s = Some(now_s());
+        match &done {
+            Ok(()) => self.events_confirmed(),
+            Err(_) => self.gauges.rounds_failed.increment(1),
         }
         done
     }

@@ -13,6 +13,8 @@ pub(crate) struct Gauges {
     pub(crate) size: Gauge,
     /// Events in the event log.
     pub(crate) events: Gauge,
+    /// Seconds since the Unix epoch of the event log's last quorum.
+    pub(crate) events_confirmed: Gauge,
     /// 1 while an epoch waits for its quorum.
     pub(crate) unreleased: Gauge,
     /// 1 after a witness had seen more than the folder holds.
@@ -34,6 +36,7 @@ impl Gauges {
             handle,
             size: gauge!("strongroom_auditor_log_size"),
             events: gauge!("strongroom_auditor_event_log_size"),
+            events_confirmed: gauge!("strongroom_auditor_event_log_confirmed_timestamp_seconds"),
             unreleased: gauge!("strongroom_auditor_unreleased"),
             restored: gauge!("strongroom_auditor_restored"),
             confirmed: gauge!("strongroom_auditor_confirmed_timestamp_seconds"),

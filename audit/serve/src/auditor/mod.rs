@@ -90,7 +90,11 @@ impl Server {
             let site = Arc::new(Publishers(Arc::clone(&self.desk)));
             tasks.spawn(http::serve(site, publishers, self.door, stopped));
         }
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            // An auditor without its keeper or an address is none: better ended than half alive.
+            _ = tasks.join_next() => tracing::error!("a server task ended by itself; stopping"),
+        }
         asked.send_replace(true);
         // A round that is under way ends with its witnesses' patience; whatever it would have changed
         // is finished at the next start.

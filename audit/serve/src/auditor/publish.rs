@@ -7,14 +7,14 @@ use super::{
 use crate::{now_ms, now_s};
 use std::{sync::Arc, time::Duration};
 use strongroom_log::{Answer, Submission, SubmitError};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 impl Desk {
     /// Publishes a manifest, whatever becomes of who asked for it: a caller that goes away does not stop
     /// an epoch half-way.
     pub(crate) async fn publish(self: &Arc<Self>, submission: Submission) -> Answer {
         let desk = Arc::clone(self);
-        let (epoch, began) = (submission.epoch, tokio::time::Instant::now());
+        let (epoch, began) = (submission.epoch, Instant::now());
         let done = tokio::spawn(async move { desk.published(submission).await }).await;
         let done = done.unwrap_or_else(|error| {
             let what = format!("publishing ended early: {error}");
@@ -101,11 +101,13 @@ impl Desk {
                 let is_well = self.tended(&mut turn).await;
                 self.tended_events(&mut turn).await && is_well
             };
-            let mut pause = if is_well { refresh } else { retry };
+            let now = Instant::now();
+            let mut next = now + if is_well { refresh } else { retry };
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => break,
-                    () = self.wake.notified() => pause = pause.min(retry),
+                    () = tokio::time::sleep_until(next) => break,
+                    // Never later than it was: who fails again and again must not keep it from its round.
+                    () = self.wake.notified() => next = next.min(Instant::now() + retry),
                     _ = stop.wait_for(|stop| *stop) => return,
                 }
             }

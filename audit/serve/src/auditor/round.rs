@@ -63,7 +63,7 @@ impl Desk {
             .look(|auditor| Ok((auditor.log().signed().clone(), auditor.policy().clone())))
             .await?;
         let head = signed.checkpoint().head();
-        let lines = self.ask_all(Book::Manifests, turn, signed, &policy).await?;
+        let lines = self.ask_all(Book::Manifests, turn, signed, &policy, asked_s).await?;
         let done = self.change(move |auditor| {
             let now_s = now_s();
             let confirmed = auditor.confirm(&lines, asked_s, now_s);
@@ -88,6 +88,7 @@ impl Desk {
         turn: &mut Turn,
         mut signed: SignedCheckpoint,
         policy: &Policy,
+        asked_s: u64,
     ) -> Result<Vec<NoteSignature>, Failure> {
         let size = signed.checkpoint().size();
         let mut asked = JoinSet::new();
@@ -113,9 +114,9 @@ impl Desk {
                     if let Some(size_of) = sizes.get_mut(at) {
                         *size_of = size;
                     }
-                    let outcome = take_own(&mut signed, &own, &witness.key, name);
+                    let (outcome, line) = take_own(&mut signed, &own, &witness.key, name);
                     self.gauges.asked(at, outcome);
-                    lines.extend(own);
+                    lines.extend(line);
                 }
                 Heard::Ahead { witnessed } => {
                     self.gauges.asked(at, "ahead");
@@ -128,7 +129,10 @@ impl Desk {
                     tracing::warn!(witness = name, why, "a witness did not cosign");
                 }
             }
-            let fresh = |timestamp: u64| timestamp.abs_diff(now_s()) <= COSIGNED_S_MAX;
+            // What a confirmation needs: a quorum with a slow clock in it must not cut off a good one.
+            let fresh = |timestamp: u64| {
+                timestamp >= asked_s && timestamp.abs_diff(now_s()) <= COSIGNED_S_MAX
+            };
             if until.is_none() && policy.check(&signed, fresh).is_ok() {
                 until = Some(Instant::now() + STRAGGLERS);
             }
@@ -189,10 +193,10 @@ fn take_own(
     lines: &[NoteSignature],
     key: &strongroom_tlog::WitnessKey,
     name: &str,
-) -> &'static str {
+) -> (&'static str, Option<NoteSignature>) {
     let Some(own) = lines.iter().find(|line| line.names(key)) else {
         tracing::warn!(witness = name, "a witness answered without its own line");
-        return "false";
+        return ("false", None);
     };
     match signed.add_cosignature(own.clone(), key) {
         Ok(timestamp) => {
@@ -200,11 +204,11 @@ fn take_own(
             if off_s > CLOCK_BEHIND_S {
                 tracing::warn!(witness = name, off_s, "a witness's clock differs from this one's");
             }
-            "cosigned"
+            ("cosigned", Some(own.clone()))
         }
         Err(error) => {
             tracing::error!(witness = name, %error, "a witness sent a false cosignature");
-            "false"
+            ("false", None)
         }
     }
 }

@@ -5,12 +5,15 @@ use super::{
     checks::{position_of, start_of},
 };
 use std::collections::{BTreeMap, BTreeSet};
-use strongroom_wire::digest::sha256;
+use strongroom_wire::{codec::encode, digest::sha256};
 
 /// The events of one log so far, as far as later ones depend on them.
 #[derive(Debug, Clone, Default)]
 pub struct EventOrder {
-    seen: BTreeSet<[u8; 32]>,
+    /// Where each event stands, by its SHA-256.
+    seen: BTreeMap<[u8; 32], u64>,
+    /// The signed positions in the log, by their SHA-256: those of events and those inside starts.
+    positions: BTreeSet<[u8; 32]>,
     /// The latest epoch of each fleet.
     epochs: BTreeMap<String, u64>,
     deployed: BTreeSet<(String, u64)>,
@@ -30,9 +33,9 @@ pub enum Noted {
 }
 
 impl EventOrder {
-    /// Whether this very event was taken.
-    pub fn has(&self, event: &Event) -> bool {
-        self.seen.contains(&sha256(&event.to_json()))
+    /// The place of this very event, if it was taken.
+    pub fn index_of(&self, event: &Event) -> Option<u64> {
+        self.seen.get(&sha256(&event.to_json())).copied()
     }
 
     /// Takes the next event, which holds under its manifest ([`super::check_event`]).
@@ -41,7 +44,7 @@ impl EventOrder {
     /// [`OrderFault`]; nothing was taken then.
     pub fn take(&mut self, event: &Event) -> Result<Noted, OrderFault> {
         let digest = sha256(&event.to_json());
-        if self.seen.contains(&digest) {
+        if self.seen.contains_key(&digest) {
             return Err(OrderFault::Twice);
         }
         let (fleet, epoch) = (event.fleet().to_owned(), event.epoch());
@@ -56,7 +59,13 @@ impl EventOrder {
                 }
             }
             Event::Position(position) => {
-                let signed = position_of(position).ok_or(OrderFault::Inside)?.position;
+                let signed = position_of(position).ok_or(OrderFault::Inside)?;
+                // Nobody signs an event of a position but the node that signed the position, so who copies
+                // one would otherwise record it again and again, and make its node look wound back.
+                if !self.positions.insert(sha256(&encode(&signed))) {
+                    return Err(OrderFault::PositionTwice);
+                }
+                let signed = signed.position;
                 let at = (signed.era, signed.last_term, signed.last_index);
                 let furthest = self.furthest.entry((fleet.clone(), position.node)).or_default();
                 if at < *furthest {
@@ -65,16 +74,19 @@ impl EventOrder {
                 *furthest = at.max(*furthest);
             }
             Event::Restart(restart) => {
-                let era = start_of(restart).ok_or(OrderFault::Inside)?.start.era;
+                let start = start_of(restart).ok_or(OrderFault::Inside)?.start;
+                let era = start.era;
                 let last = self.eras.get(&fleet).copied().unwrap_or_default();
                 if era <= last {
                     return Err(OrderFault::EraBack { fleet, got: era, last });
                 }
                 self.eras.insert(fleet.clone(), era);
+                self.positions.extend(start.positions.iter().map(|one| sha256(&encode(one))));
             }
         }
         self.epochs.insert(fleet, epoch);
-        self.seen.insert(digest);
+        let place = self.seen.len() as u64;
+        self.seen.insert(digest, place);
         Ok(noted)
     }
 }
@@ -85,6 +97,9 @@ pub enum OrderFault {
     /// It is in the log.
     #[error("the same event is in the log")]
     Twice,
+    /// Its signed position is.
+    #[error("the same signed position is in the log")]
+    PositionTwice,
     /// Of an older manifest than an event of the same fleet before it.
     #[error("event of epoch {got} after one of epoch {last} of the same fleet")]
     EpochBack {

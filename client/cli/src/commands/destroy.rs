@@ -31,6 +31,7 @@ pub(crate) async fn run(cx: &Context, args: &DestroyArgs) -> Result<(), Failure>
             Some(answer) if answer == account => {}
             Some(_) => return Err(Failure::declined()),
         }
+        connection.still_stands(cx).await?;
     }
     let generation = device.generation;
     let owner = owner(&mut device, generation)?;

@@ -39,9 +39,12 @@ pub(crate) async fn run(cx: &Context, args: &EnrollArgs) -> Result<(), Failure> 
         .begin_enroll(&password, &backup_key, &key)
         .await
         .map_err(|e| connection.failure(&e))?;
-    if enrolment.occupied() && !args.replace && !may_announce(cx, &connection) {
-        let by = enrolment.by().clone();
-        return Err(connection.failure(&SdkError::Occupied { by }));
+    if enrolment.occupied() && !args.replace {
+        if !may_announce(cx, &connection) {
+            let by = enrolment.by().clone();
+            return Err(connection.failure(&SdkError::Occupied { by }));
+        }
+        connection.still_stands(cx).await?;
     }
     device.pending = Some(Pending { generation: enrolment.generation(), effective_ms: None });
     cx.home.save(&device, &held)?;

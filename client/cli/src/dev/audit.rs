@@ -220,13 +220,25 @@ pub(crate) fn publish(
 
 /// Has an event recorded, unless it is; waits for the auditor.
 pub(crate) fn record(layout: &Layout, state: &State, event: &Event) -> Result<u64, DevError> {
+    try_record(layout, state, event)?.map_err(|error| unrecorded(&error))
+}
+
+pub(crate) fn unrecorded(error: &PublishError) -> DevError {
+    DevError::failed(format!("not recorded in the event log: {error}"))
+}
+
+/// The same, with what the auditor's end of it says.
+pub(crate) fn try_record(
+    layout: &Layout,
+    state: &State,
+    event: &Event,
+) -> Result<Result<u64, PublishError>, DevError> {
     let path = layout.trust();
     let bytes = fs::read(&path).map_err(|e| DevError::io("read", &path, &e))?;
     let trust = Trust::parse(&bytes).map_err(|e| DevError::failed(e.to_string()))?;
-    let failed = |e: &PublishError| DevError::failed(format!("the event is not recorded: {e}"));
-    let door = Door::new(&state.publish_url(), None).map_err(|e| failed(&e))?;
-    patiently(|| strongroom_publish::record(&door, event, &trust, now_ms()), RECORD_PATIENCE)
-        .map_err(|e| failed(&e))
+    let door = Door::new(&state.publish_url(), None).map_err(|e| unrecorded(&e))?;
+    let record = || strongroom_publish::record(&door, event, &trust, now_ms());
+    Ok(patiently(record, RECORD_PATIENCE))
 }
 
 /// An auditor that has just been started, or whose witnesses have, needs a moment.
@@ -237,8 +249,8 @@ fn patiently<T>(
     let end = Instant::now() + patience;
     loop {
         match what() {
-            Err(PublishError::Unreachable { .. } | PublishError::NotYet { .. })
-                if Instant::now() < end => {}
+            // After a long pause its cosignatures are old until it has asked for new ones, too.
+            Err(error) if error.is_transient() && Instant::now() < end => {}
             done => return done,
         }
         thread::sleep(PAUSE);

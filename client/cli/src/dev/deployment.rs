@@ -6,6 +6,7 @@ use super::{
     keys,
     layout::{FLEET, Layout, private_dir, write_private},
     processes::Programs,
+    records,
     setup::words,
     start_process,
 };
@@ -32,6 +33,7 @@ pub(crate) fn write(
         start_process(layout, process, programs)?;
     }
     let published = audit::publish(layout, &state, layout, voice)?;
+    records::bring_starts(layout, &state, voice, &mut Vec::new())?;
     let papers = Papers::of_now(layout)?;
     audit::record(layout, &state, &papers.event()?)?;
     write_private(&papers.bundle, &published.bundle)?;

@@ -70,6 +70,15 @@ pub(crate) fn died(layout: &Layout, process: Process) -> DevError {
         .hint(format!("the whole log is {}", log.display()))
 }
 
+/// Why a fleet is started anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It was stopped to go on under another manifest.
+    NewManifest,
+    /// Too few of its nodes were left.
+    Outage,
+}
+
 /// Starts an era if the fleet cannot go on by itself and custodians can help.
 ///
 /// Returns whether it did.
@@ -78,13 +87,14 @@ pub(crate) fn start_if_needed(
     state: &State,
     programs: &Programs,
     expected: &[u8],
+    why: Why,
     voice: Voice,
 ) -> Result<bool, DevError> {
     let views = wait_for_vaults(layout, state, expected)?;
     match Census::of(state, &views).standing() {
         Standing::Quorum | Standing::TooFew => Ok(false),
         Standing::NeedsStart => {
-            hold(layout, state, programs, &views, voice)?;
+            hold(layout, state, programs, &views, why, voice)?;
             Ok(true)
         }
     }
@@ -96,6 +106,7 @@ fn hold(
     state: &State,
     programs: &Programs,
     views: &[NodeView],
+    why: Why,
     voice: Voice,
 ) -> Result<(), DevError> {
     let running: Vec<u8> = views.iter().filter(|v| v.runs()).map(|v| v.node).collect();
@@ -109,7 +120,7 @@ fn hold(
     let start = sign(layout, state, &given, |node, why| say_missing(node, why, voice))?;
     let (era, named, bytes) = (start.era, &start.nodes, &start.bytes);
     let manifest = manifest(layout)?;
-    say_what_it_is(&manifest, era, named, voice);
+    say_what_it_is(&manifest, era, named, why, voice);
     let mut followers = 0;
     let mut refusals = Vec::new();
     for (node, result) in at_once(named, |node| send_start(state, node, bytes)) {
@@ -125,7 +136,7 @@ fn hold(
             refusals.join("; ")
         )));
     }
-    records::keep_start(layout, manifest.epoch, &start)?;
+    records::keep_start(layout, manifest.epoch, &start, why)?;
     for refusal in refusals {
         super::tell(voice, &refusal);
     }
@@ -179,7 +190,7 @@ fn say_missing(node: u8, why: &str, voice: Voice) {
     );
 }
 
-fn say_what_it_is(manifest: &Manifest, era: u64, named: &[u8], voice: Voice) {
+fn say_what_it_is(manifest: &Manifest, era: u64, named: &[u8], why: Why, voice: Voice) {
     if era == 1 {
         voice.result(
             "genesis",
@@ -188,12 +199,16 @@ fn say_what_it_is(manifest: &Manifest, era: u64, named: &[u8], voice: Voice) {
         );
         return;
     }
+    let cause = match why {
+        Why::NewManifest => "the fleet goes on under its next manifest",
+        Why::Outage => "too few voting nodes were left to readmit the others",
+    };
     let policy = &manifest.policy;
     let debit = policy.attempts_within(DAY_MS);
     voice.result(
         "cold_start",
         &format!(
-            "COLD START, era {era}: too few voting nodes were left to readmit the others, so two dev \
+            "COLD START, era {era}: {cause}, so two dev \
              custodians sign a start statement over the positions of nodes {named:?}; the highest \
              log of them goes on\n  kept: whatever a device was told is stored\n  cost: {debit} of \
              the {} failures that every account has in a year, because nobody can prove what a \

@@ -23,13 +23,15 @@
 use super::error::DevError;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io::Write as _,
     net::{Ipv4Addr, TcpListener},
     ops::Range,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// The fleet's and the app's name: a development folder holds one of each.
@@ -37,6 +39,10 @@ pub(crate) const FLEET: &str = "dev";
 pub(crate) const APP: &str = "dev";
 const STATE_VERSION: u32 = 3;
 const STATE_LEN_MAX: u64 = 64 * 1_024;
+
+/// A command that another one waits for takes seconds; one that takes longer is told of.
+const HELD_PATIENCE: Duration = Duration::from_secs(60);
+const HELD_PAUSE: Duration = Duration::from_millis(50);
 
 /// Below the ports that Linux gives to outgoing connections.
 const PORTS: Range<u16> = 10_000..32_000;
@@ -228,6 +234,31 @@ impl Layout {
         }
     }
 
+    /// Keeps other commands from changing the fleet until it is dropped. The file lies beside the folder,
+    /// which may not be there yet; where nothing is there at all, nobody else works either.
+    pub(crate) fn hold(&self) -> Result<Option<File>, DevError> {
+        let mut name = self.root.file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        let path = self.root.with_file_name(name);
+        if !path.parent().is_some_and(Path::exists) {
+            return Ok(None);
+        }
+        let opened = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = opened.map_err(|e| DevError::io("open", &path, &e))?;
+        let end = Instant::now() + HELD_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::WouldBlock) if Instant::now() < end => thread::sleep(HELD_PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    let what = format!("another command works on {}", self.root.display());
+                    return Err(DevError::failed(what).hint("run it again when that has ended"));
+                }
+                Err(TryLockError::Error(e)) => return Err(DevError::io("lock", &path, &e)),
+            }
+        }
+    }
+
     /// The fleet in this folder.
     pub(crate) fn load(&self) -> Result<State, DevError> {
         let path = self.state_file();
@@ -356,6 +387,21 @@ pub(crate) fn check_base_port(base: u16, nodes: u8) -> Result<(), DevError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_command_works_on_a_fleet_at_a_time() {
+        let dir = tempfile::tempdir().expect("dir");
+        let layout = Layout::new(&dir.path().join("fleet")).expect("layout");
+        let held = layout.hold().expect("held").expect("a file");
+        let again = File::options().write(true).open(dir.path().join("fleet.lock")).expect("opens");
+        assert!(matches!(again.try_lock(), Err(TryLockError::WouldBlock)));
+        drop(held);
+        again.try_lock().expect("free");
+        // Where nothing is, nobody is in the way.
+        let nowhere = Layout::new(&dir.path().join("no/such/fleet")).expect("layout");
+        assert!(nowhere.hold().expect("nobody").is_none());
+        assert!(!dir.path().join("no").exists());
+    }
     use std::collections::BTreeSet;
 
     #[test]

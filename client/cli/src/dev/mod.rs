@@ -23,6 +23,7 @@ pub use library::{Addresses, DevFleet, EraStart};
 
 use crate::voice::Voice;
 use clap::{Args, Subcommand};
+use genesis::Why;
 use layout::{Layout, Process, State, WITNESSES};
 use processes::Programs;
 use serde_json::json;
@@ -163,6 +164,22 @@ pub struct ProgramsFolder {
     programs: Option<PathBuf>,
 }
 
+impl DevCommand {
+    /// The folder that the command changes, if it does.
+    fn folder(&self) -> Option<&Folder> {
+        match self {
+            Self::Up { folder, .. }
+            | Self::Start { folder, .. }
+            | Self::Down { folder }
+            | Self::Rotate { folder, .. }
+            | Self::Deployment { folder, .. }
+            | Self::User(UserCommand::Add { folder, .. }) => Some(folder),
+            // What breaks a fleet breaks it also while others work on it.
+            Self::Status { .. } | Self::Kill { .. } | Self::Detached { .. } => None,
+        }
+    }
+}
+
 impl Folder {
     fn layout(&self) -> Result<Layout, DevError> {
         Layout::new(&self.dir)
@@ -175,6 +192,8 @@ impl Folder {
 /// [`DevError`].
 pub fn run(command: DevCommand, json: bool) -> Result<(), DevError> {
     let voice = Voice::new(json);
+    // Two at once would start one process twice, and forget one of them.
+    let _held = command.folder().map(|folder| folder.layout()?.hold()).transpose()?;
     match command {
         DevCommand::Up { folder, nodes, waits_divided_by, base_port, programs } => {
             let layout = folder.layout()?;
@@ -260,13 +279,16 @@ fn up(layout: &Layout, wish: &Wish, programs: &Programs, voice: Voice) -> Result
         let state = wish.new_state(layout)?;
         tell(voice, &format!("making {} nodes and their keys", state.nodes));
         setup::create(layout, &state, programs)?;
-        users::add(layout, &state, FIRST_USER, Pins::Trust)?;
         state
     } else {
         let state = layout.load()?;
         wish.check_against(&state)?;
         state
     };
+    // Also after a crash between the folder and its first user.
+    if !users::knows(layout, FIRST_USER)? {
+        users::add(layout, &state, FIRST_USER, Pins::Trust)?;
+    }
     let nodes: Vec<u8> = state.node_ids().collect();
     for process in state.audit_processes() {
         start_process(layout, process, programs)?;
@@ -280,7 +302,7 @@ fn up(layout: &Layout, wish: &Wish, programs: &Programs, voice: Voice) -> Result
         true => error.hint("a rotation was interrupted: `strongroom dev rotate` finishes it"),
         false => error,
     })?;
-    genesis::start_if_needed(layout, &state, programs, &nodes, voice)?;
+    genesis::start_if_needed(layout, &state, programs, &nodes, Why::Outage, voice)?;
     genesis::wait_until_ready(layout, &state, &nodes)?;
     records::bring(layout, &state, voice);
     say_up(layout, &state, voice);
@@ -378,6 +400,11 @@ fn say_census(layout: &Layout, state: &State, voice: Voice) {
 fn start(layout: &Layout, nodes: &[u8], programs: &Programs, voice: Voice) -> Result<(), DevError> {
     let state = layout.load()?;
     check_nodes(&state, nodes)?;
+    if rotate::is_under_way(layout) {
+        let hint = "a rotation was interrupted: `strongroom dev rotate` finishes it. If its manifest is \
+                    published already, no client uses the fleet before that";
+        voice.note("rotation", hint);
+    }
     for node in nodes {
         let did = start_process(layout, Process::Node(*node), programs)?;
         let sentence = if did {
@@ -387,7 +414,7 @@ fn start(layout: &Layout, nodes: &[u8], programs: &Programs, voice: Voice) -> Re
         };
         voice.result("started", &sentence, json!({"node": node, "did": did}));
     }
-    let was_cold = genesis::start_if_needed(layout, &state, programs, nodes, voice)?;
+    let was_cold = genesis::start_if_needed(layout, &state, programs, nodes, Why::Outage, voice)?;
     let views = status::look_at_all(layout, &state);
     if !was_cold && Census::of(&state, &views).standing() != Standing::Quorum {
         say_census(layout, &state, voice);

@@ -5,10 +5,9 @@ use super::{
     audit,
     deployment::Papers,
     error::DevError,
-    genesis::Signed,
+    genesis::{Signed, Why},
     keys,
     layout::{FLEET, Layout, State, private_dir, write_private},
-    tell,
 };
 use crate::voice::Voice;
 use ed25519_dalek::Signer as _;
@@ -18,12 +17,18 @@ use strongroom_verify::{Event, Restart, RestartKind, events_origin};
 
 /// Keeps a start that a majority follows until it is recorded. A crash before this leaves a start that the
 /// log does not have: vaults do not ask the log.
-pub(crate) fn keep_start(layout: &Layout, epoch: u64, start: &Signed) -> Result<(), DevError> {
-    let reason = if start.era == 1 {
-        "genesis".to_owned()
-    } else {
-        "cold start: too few voting nodes were left to readmit the others".to_owned()
-    };
+pub(crate) fn keep_start(
+    layout: &Layout,
+    epoch: u64,
+    start: &Signed,
+    why: Why,
+) -> Result<(), DevError> {
+    let reason = match why {
+        _ if start.era == 1 => "genesis",
+        Why::NewManifest => "planned: the fleet goes on under its next manifest",
+        Why::Outage => "cold start: too few voting nodes were left to readmit the others",
+    }
+    .to_owned();
     let mut event = Event::Restart(Restart {
         epoch,
         fleet: FLEET.to_owned(),
@@ -46,32 +51,25 @@ pub(crate) fn keep_start(layout: &Layout, epoch: u64, start: &Signed) -> Result<
 /// Records what is not recorded yet: starts, and the deployment under the manifest of now. The fleet runs
 /// either way; what could not be recorded is said, and tried again by the next command.
 pub(crate) fn bring(layout: &Layout, state: &State, voice: Voice) {
-    match bring_all(layout, state) {
-        Ok(said) if said.is_empty() => {}
-        Ok(said) => {
-            let text = format!("recorded in the public event log: {}", said.join(", "));
-            voice.result("recorded", &text, json!({"events": said}));
-        }
-        Err(error) => tell(
-            voice,
-            &format!(
-                "not recorded in the event log: {error}; the next `strongroom dev up` tries again"
-            ),
-        ),
+    let mut said = Vec::new();
+    let done = bring_all(layout, state, voice, &mut said);
+    if !said.is_empty() {
+        let text = format!("recorded in the public event log: {}", said.join(", "));
+        voice.result("recorded", &text, json!({"events": said}));
+    }
+    if let Err(error) = done {
+        let text = format!("{error}; the next `strongroom dev up` tries again");
+        voice.note("not_recorded", &text);
     }
 }
 
-fn bring_all(layout: &Layout, state: &State) -> Result<Vec<String>, DevError> {
-    let mut said = Vec::new();
-    for (era, path) in kept_starts(layout)? {
-        let bytes = fs::read(&path).map_err(|e| DevError::io("read", &path, &e))?;
-        let event = Event::parse(&bytes)
-            .map_err(|e| DevError::failed(format!("{}: {e}", path.display())))?;
-        audit::record(layout, state, &event)?;
-        said.push(format!("start of era {era}"));
-        // A crash before this records it once more, which finds it recorded.
-        fs::remove_file(&path).map_err(|e| DevError::io("remove", &path, &e))?;
-    }
+fn bring_all(
+    layout: &Layout,
+    state: &State,
+    voice: Voice,
+    said: &mut Vec<String>,
+) -> Result<(), DevError> {
+    bring_starts(layout, state, voice, said)?;
     let papers = Papers::of_now(layout)?;
     let mark = layout.path("deployments").join(format!("{}/recorded", papers.epoch));
     if !mark.exists() {
@@ -79,7 +77,35 @@ fn bring_all(layout: &Layout, state: &State) -> Result<Vec<String>, DevError> {
         said.push(format!("deployment under epoch {}", papers.epoch));
         write_private(&mark, b"")?;
     }
-    Ok(said)
+    Ok(())
+}
+
+/// Records the starts that were kept. The log takes none of an epoch before that of a later event: such a one
+/// is set aside, or it would stand in the way of all others.
+pub(crate) fn bring_starts(
+    layout: &Layout,
+    state: &State,
+    voice: Voice,
+    said: &mut Vec<String>,
+) -> Result<(), DevError> {
+    for (era, path) in kept_starts(layout)? {
+        let bytes = fs::read(&path).map_err(|e| DevError::io("read", &path, &e))?;
+        let event = Event::parse(&bytes)
+            .map_err(|e| DevError::failed(format!("{}: {e}", path.display())))?;
+        match audit::try_record(layout, state, &event)? {
+            Ok(_) => said.push(format!("start of era {era}")),
+            Err(error) if error.is_transient() => return Err(audit::unrecorded(&error)),
+            Err(error) => {
+                let aside = path.with_extension("refused");
+                let text = format!("start of era {era}: {error}; kept in {}", aside.display());
+                voice.note("not_recorded", &text);
+                fs::copy(&path, &aside).map_err(|e| DevError::io("write", &aside, &e))?;
+            }
+        }
+        // A crash before this records it once more, which finds it recorded.
+        fs::remove_file(&path).map_err(|e| DevError::io("remove", &path, &e))?;
+    }
+    Ok(())
 }
 
 /// By rising era: the log takes them in no other order.

@@ -7,10 +7,11 @@
 use super::{
     audit,
     error::DevError,
-    genesis, keys,
+    genesis::{self, Why},
+    keys,
     layout::{Layout, Process, State, private_dir, write_private},
     processes::{self, Programs},
-    records, setup, start_process, stop_nodes, tell,
+    records, setup, start_process, stop_nodes,
 };
 use crate::voice::Voice;
 use serde_json::json;
@@ -33,28 +34,30 @@ pub(crate) fn rotate(
         start_process(layout, process, programs)?;
     }
     if is_under_way(layout) {
-        tell(voice, "going on with the manifest in next/");
+        voice.note("rotation", "going on with the manifest in next/, as it was drafted");
     } else {
         draft(layout, new_custodians)?;
     }
+    let new_custodians = next.custodians().exists();
     let epoch = read(&next.manifest())?.epoch;
     // Nobody is answered from here on; whoever asks tries again for a while.
     let stop = |process| processes::stop(&layout.files(process), super::STOP_PATIENCE);
     stop(Process::Gateway)?;
     let nodes: Vec<u8> = state.node_ids().collect();
     if let Err(error) = audit::publish(layout, &state, &next, voice) {
-        // Nothing has changed for the fleet: it goes on as it was.
+        // Its nodes were not stopped.
         start_process(layout, Process::Gateway, programs)?;
-        return Err(
-            error.hint("the fleet goes on under its manifest; `strongroom dev rotate` tries again")
-        );
+        return Err(error.hint(
+            "the fleet goes on under its manifest; `strongroom dev rotate` goes on where this stopped. If \
+             the new manifest is published already, no client uses the fleet before that",
+        ));
     }
     stop_nodes(layout, &state)?;
     take_over(layout, &state)?;
     for node in &nodes {
         start_process(layout, Process::Node(*node), programs)?;
     }
-    genesis::start_if_needed(layout, &state, programs, &nodes, voice)?;
+    genesis::start_if_needed(layout, &state, programs, &nodes, Why::NewManifest, voice)?;
     start_process(layout, Process::Gateway, programs)?;
     genesis::wait_until_ready(layout, &state, &nodes)?;
     records::bring(layout, &state, voice);

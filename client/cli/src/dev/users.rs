@@ -70,6 +70,19 @@ pub(crate) enum Pins {
     Manifest,
 }
 
+/// Whether the gateway knows an account.
+pub(crate) fn knows(layout: &Layout, account: &str) -> Result<bool, DevError> {
+    let path = layout.users();
+    let text = fs::read_to_string(&path).map_err(|e| DevError::io("read", &path, &e))?;
+    let users: toml::Table = text
+        .parse()
+        .map_err(|e: toml::de::Error| DevError::failed(format!("{}: {e}", path.display())))?;
+    let list = users.get("users").and_then(toml::Value::as_array);
+    let named =
+        |user: &toml::Value| user.get("account").and_then(toml::Value::as_str) == Some(account);
+    Ok(list.is_some_and(|users| users.iter().any(named)))
+}
+
 /// Adds a user, and gives the folder of the profile.
 pub(crate) fn add(
     layout: &Layout,
@@ -79,7 +92,8 @@ pub(crate) fn add(
 ) -> Result<PathBuf, DevError> {
     let account = account_of(name)?;
     let home = layout.user(&account);
-    if home.exists() {
+    // A folder whose user the gateway does not know is what a crash left.
+    if knows(layout, &account)? {
         return Err(DevError::usage(format!("there is a user {account} already"))
             .hint(format!("export STRONGROOM_HOME={}", home.display())));
     }
@@ -130,11 +144,17 @@ mod tests {
         assert!(home.ends_with("users/alice"));
         add(&layout, &state, "bob", Pins::Trust).expect("bob");
         assert_eq!(add(&layout, &state, "alice", Pins::Trust).expect_err("twice").exit_code, 2);
+        // A crash before the gateway was told left a folder: it is made anew.
+        fs::create_dir(layout.user("carol")).expect("dir");
+        fs::write(layout.user("carol").join("token"), "old").expect("write");
+        assert!(!knows(&layout, "carol").expect("reads"));
+        add(&layout, &state, "carol", Pins::Trust).expect("carol");
+        assert!(knows(&layout, "carol").expect("reads"));
         let text = fs::read_to_string(layout.users()).expect("read");
         let users: toml::Table = text.parse().expect("toml");
         let users = users["users"].as_array().expect("list");
         let token = fs::read(home.join("token")).expect("token");
-        assert_eq!(users.len(), 2);
+        assert_eq!(users.len(), 3);
         assert_eq!(users[0]["account"].as_str(), Some("alice"));
         let digest = hex::encode(sha256(&token));
         assert_eq!(users[0]["token_sha256"].as_str(), Some(digest.as_str()));

@@ -137,6 +137,15 @@ impl Ledger {
 
     /// Puts an event log beside a log that was exported.
     pub(crate) fn export_events(&self, name: &str, world: &World, leaves: &[Vec<u8>]) -> PathBuf {
+        self.export_events_as(name, &fresh(world), leaves)
+    }
+
+    pub(crate) fn export_events_as(
+        &self,
+        name: &str,
+        making: &Making,
+        leaves: &[Vec<u8>],
+    ) -> PathBuf {
         let root = self.path(name).join("events");
         let _ = fs::remove_dir_all(&root);
         let (files, head) = published::files_of(leaves);
@@ -144,7 +153,7 @@ impl Ledger {
             put(&root, path, bytes);
         }
         let origin = events_origin(ORIGIN);
-        let note = world::cosigned(head, &origin, &fresh(world).cosigned_ms).to_bytes();
+        let note = world::cosigned(head, &origin, &making.cosigned_ms).to_bytes();
         put(&root, "checkpoint", &note);
         root
     }

@@ -44,6 +44,9 @@ pub(crate) struct Gateway {
     pub(crate) next_bundle: Arc<Mutex<Option<Vec<u8>>>>,
     /// The manifest that the fleet goes on under once the next answer has been made.
     pub(crate) adopts: Arc<Mutex<Option<Vec<u8>>>>,
+    /// With the answer to this request another bundle is named than there is, and none is given out any more.
+    pub(crate) estranged_at: Arc<Mutex<Option<&'static str>>>,
+    is_estranged: Arc<AtomicBool>,
     /// Whether answers name the bundle.
     pub(crate) is_silent: Arc<AtomicBool>,
     address: String,
@@ -59,6 +62,8 @@ impl Gateway {
             bundle: Arc::default(),
             next_bundle: Arc::default(),
             adopts: Arc::default(),
+            estranged_at: Arc::default(),
+            is_estranged: Arc::default(),
             is_silent: Arc::default(),
             address: format!("http://{}", listener.local_addr().expect("address")),
         };
@@ -94,7 +99,11 @@ impl Gateway {
             if verb == "/v1/bundle" {
                 self.verbs.lock().expect("verbs").push("bundle".to_owned());
                 let bundle = self.bundle.lock().expect("bundle").clone();
-                let (status, body) = bundle.map_or((404, Vec::new()), |bundle| (200, bundle));
+                let mut answer = bundle.map_or((404, Vec::new()), |bundle| (200, bundle));
+                if self.is_estranged.load(SeqCst) {
+                    answer = (503, br#"{"cost":"none","retry":"never","detail":"later"}"#.to_vec());
+                }
+                let (status, body) = answer;
                 let length = body.len();
                 let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
                 if socket.write_all(&[head.as_bytes(), &body].concat()).is_err() {
@@ -103,6 +112,9 @@ impl Gateway {
                 continue;
             }
             let verb = verb.trim_start_matches("/v1/requests/").to_owned();
+            if *self.estranged_at.lock().expect("verb") == Some(verb.as_str()) {
+                self.is_estranged.store(true, SeqCst);
+            }
             self.verbs.lock().expect("verbs").push(verb);
             let fate = {
                 let mut fates = self.fates.lock().expect("fates");
@@ -130,7 +142,11 @@ impl Gateway {
                 self.bundle.lock().expect("bundle").as_ref().map_or(String::new(), |bundle| {
                     format!("strongroom-bundle: {}\r\n", hex::encode(sha256(bundle)))
                 });
-            let named = if self.is_silent.load(SeqCst) { String::new() } else { named };
+            let named = match (self.is_silent.load(SeqCst), self.is_estranged.load(SeqCst)) {
+                (true, _) => String::new(),
+                (false, true) => format!("strongroom-bundle: {}\r\n", "00".repeat(32)),
+                (false, false) => named,
+            };
             let head = format!(
                 "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n{named}content-length: {}\r\n\r\n",
                 body.len()

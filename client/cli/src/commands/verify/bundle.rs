@@ -166,23 +166,46 @@ fn other_tree(
     tiles: &VerifiedTiles<&Source>,
     trust: &Trust,
 ) -> Option<(Evidence, String)> {
-    against_tree(&signed_in(bundle, trust)?, signed, tiles, trust)
+    match against_tree(&signed_in(bundle, trust)?, signed, Some(tiles), trust) {
+        Elsewhere::Differs(evidence, text) => Some((*evidence, text)),
+        Elsewhere::Agrees | Elsewhere::Unknown => None,
+    }
+}
+
+/// What a checkpoint of the log, found elsewhere, is to the tree that is shown.
+pub(crate) enum Elsewhere {
+    /// Of the same tree, or of one that is longer.
+    Agrees,
+    /// Of another tree, and the proof.
+    Differs(Box<Evidence>, String),
+    /// Of a smaller tree, and the tree that is shown cannot be read.
+    Unknown,
 }
 
 /// Whether a checkpoint of the log, found elsewhere, is of another tree than the one that is shown.
 pub(crate) fn against_tree(
     elsewhere: &SignedCheckpoint,
     signed: &SignedCheckpoint,
-    tiles: &VerifiedTiles<&Source>,
+    tiles: Option<&VerifiedTiles<&Source>>,
     trust: &Trust,
-) -> Option<(Evidence, String)> {
+) -> Elsewhere {
     let (a, b) = (elsewhere.checkpoint().head(), signed.checkpoint().head());
     let text = format!("the log signed another tree of {} epochs elsewhere", a.size);
+    // Two signed roots of one size need no tile to contradict each other.
     if a.size == b.size {
-        return Evidence::two_roots(elsewhere, signed, trust).map(|evidence| (evidence, text));
+        return Evidence::two_roots(elsewhere, signed, trust)
+            .map_or(Elsewhere::Agrees, |evidence| Elsewhere::Differs(Box::new(evidence), text));
     }
-    if a.size > b.size || merkle::root(tiles, a.size).ok()? == a.root {
-        return None;
+    if a.size > b.size {
+        return Elsewhere::Agrees;
     }
-    Evidence::inconsistent(elsewhere, signed, tiles, trust).map(|evidence| (evidence, text))
+    let Some(tiles) = tiles else { return Elsewhere::Unknown };
+    match merkle::root(tiles, a.size) {
+        Ok(root) if root == a.root => Elsewhere::Agrees,
+        Ok(_) => match Evidence::inconsistent(elsewhere, signed, tiles, trust) {
+            Some(evidence) => Elsewhere::Differs(Box::new(evidence), text),
+            None => Elsewhere::Unknown,
+        },
+        Err(_) => Elsewhere::Unknown,
+    }
 }

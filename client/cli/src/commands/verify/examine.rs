@@ -194,14 +194,14 @@ fn tree(
     let needed =
         ["checkpoint", "witnesses", "kept_head", "epochs", "custodians", "auditor", "operator"];
     let held = |stage: &&str| report.stage(stage).is_none_or(|s| s.outcome == Outcome::Verified);
-    if needed.iter().all(held) && report.evidence.is_none() {
+    // What contradicts, wherever it stands, is no ground to go on from.
+    if needed.iter().all(held) && report.outcome() != Outcome::Contradiction {
         report.head = report.history.as_ref().and_then(|h| KeptHead::of(h, signed, trust));
     }
 }
 
 fn unreached_binary(subject: &Subject<'_>, report: &mut Report) {
-    report.put("bundle", Outcome::Skipped, "not reached");
-    report.put("events", Outcome::Skipped, "not reached");
+    report.unreached(&["bundle", "events"], "the log's tree is not known");
     match subject.binary {
         Some(_) => report.unreached(&["binary"], "the latest manifest is not known"),
         None => report.put("binary", Outcome::Skipped, "not asked for (--binary FILE)"),

@@ -2,8 +2,8 @@
 
 use super::{
     Settings,
-    bundle::against_tree,
-    examine::{Subject, examine},
+    bundle::{Elsewhere, against_tree},
+    examine::{Subject, checkpoint, examine},
     kept,
     report::{Outcome, Report},
     say,
@@ -102,7 +102,7 @@ impl Monitor<'_> {
         if let Some(signed) = &signed {
             let tree = VerifiedTiles::open(source, signed.checkpoint().head()).ok();
             for (name, answer) in &seen {
-                self.compare(name, answer, signed, tree.as_ref(), &mut report);
+                self.compare(source, name, answer, signed, tree.as_ref(), &mut report);
             }
         }
         let is_first_look = is_first && head.is_none();
@@ -155,9 +155,11 @@ impl Monitor<'_> {
             .filter(|_| report.stage("checkpoint").is_some_and(|s| s.outcome == Outcome::Verified));
         let is_stale = stale.is_some();
         self.turn("stale", "fresh", stale.map(|stage| stage.text.clone()));
-        // A bundle under a stale checkpoint is stale for the same reason, which was told.
-        let is_told =
-            |name: &str| name == "witnesses" || name == "binary" || (is_stale && name == "bundle");
+        // Bundle and event log grow stale with the checkpoint, for the same reason, which was told.
+        let is_told = |name: &str| {
+            matches!(name, "witnesses" | "binary")
+                || (is_stale && matches!(name, "bundle" | "events"))
+        };
         let failed =
             report.stages.iter().find(|s| s.outcome == Outcome::Unchecked && !is_told(s.name));
         let failed = failed.map(|stage| format!("{}: {}", stage.name, stage.text));
@@ -211,8 +213,18 @@ impl Monitor<'_> {
         }
     }
 
+    /// Whether the log still shows less than a witness has seen.
+    fn shows_less(&self, source: &Source, witnessed: u64, shown: u64) -> bool {
+        if witnessed <= shown {
+            return false;
+        }
+        let now = checkpoint(source, self.trust);
+        now.map_or(true, |signed| signed.checkpoint().size() < witnessed)
+    }
+
     fn compare(
         &mut self,
+        source: &Source,
         name: &str,
         answer: &Result<SignedCheckpoint, String>,
         signed: &SignedCheckpoint,
@@ -223,19 +235,24 @@ impl Monitor<'_> {
         let mut failed = None;
         match answer {
             Err(why) => failed = Some(why.clone()),
-            Ok(theirs) => {
-                let found = tree.and_then(|tree| against_tree(theirs, signed, tree, self.trust));
-                if let Some((evidence, text)) = found {
+            Ok(theirs) => match against_tree(theirs, signed, tree, self.trust) {
+                Elsewhere::Differs(evidence, text) => {
                     let text = format!("{name}: {text}");
                     report.put("witness", Outcome::Contradiction, text);
-                    report.evidence.get_or_insert(evidence);
+                    report.evidence.get_or_insert(*evidence);
                     // What contradicts is no ground to go on from.
                     report.head = None;
-                } else if theirs.checkpoint().size() > size {
+                }
+                Elsewhere::Unknown => {
+                    failed = Some("what it shows could not be compared with the log".to_owned());
+                }
+                // An auditor asks its witnesses before it publishes: it is looked at once more.
+                Elsewhere::Agrees if self.shows_less(source, theirs.checkpoint().size(), size) => {
                     let theirs = theirs.checkpoint().size();
                     failed = Some(format!("it has seen {theirs} epochs, the log shows {size}"));
                 }
-            }
+                Elsewhere::Agrees => {}
+            },
         }
         if failed.is_some() {
             self.worst = self.worst.max(Outcome::Unchecked);
