@@ -20,7 +20,7 @@ use strongroom_log::Submission;
 use strongroom_manifest::Hex;
 use strongroom_publish::{Door, PublishError, Published, publish};
 use strongroom_tlog::SeedSigner;
-use strongroom_verify::{Trust, TrustFile};
+use strongroom_verify::{Trust, TrustFile, events_origin};
 use world::{
     AUDITOR, DAY_MS, LOG, NAMESPACE, NOW_MS, OPERATOR, ORIGIN, WITNESSES, custodians, key, log,
     manifest, policy, signed, trust_file, witness,
@@ -55,6 +55,12 @@ pub(crate) struct Site {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) public: SocketAddr,
     pub(crate) publish: SocketAddr,
+    /// Where the auditor finds each witness.
+    urls: Vec<String>,
+    /// Lines after those of the publishing address.
+    tls: String,
+    /// Certificates that the auditor's system trusts, if not the machine's.
+    roots: Option<PathBuf>,
     witnesses: Vec<(SocketAddr, Option<Process>)>,
     auditor: Option<Process>,
 }
@@ -75,13 +81,23 @@ fn free_address() -> SocketAddr {
 impl Site {
     /// All of them run.
     pub(crate) fn new() -> Self {
+        Self::made(|_| ())
+    }
+
+    /// All of them run, after something was changed.
+    pub(crate) fn made(change: impl FnOnce(&mut Self)) -> Self {
+        let witnesses: Vec<_> = (0..WITNESSES.len()).map(|_| (free_address(), None)).collect();
         let mut site = Self {
             dir: tempfile::tempdir().expect("a folder"),
             public: free_address(),
             publish: free_address(),
-            witnesses: (0..WITNESSES.len()).map(|_| (free_address(), None)).collect(),
+            urls: witnesses.iter().map(|(address, _)| format!("http://{address}")).collect(),
+            tls: String::new(),
+            roots: None,
+            witnesses,
             auditor: None,
         };
+        change(&mut site);
         site.write();
         for at in 0..WITNESSES.len() {
             site.start_witness(at);
@@ -116,28 +132,34 @@ impl Site {
             "listen = \"{}\"\nfolder = \"auditor\"\nnamespace = \"{NAMESPACE}\"\n\
              origin = \"{ORIGIN}\"\ncustodians = \"custodians.json\"\nfloors = \"production\"\n\
              operator_key = \"{operator:?}\"\npolicy = \"policy\"\nlog_key_file = \"log.key\"\n\
-             statement_key_file = \"statement.key\"\nstatement_not_before_ms = {}\nretry_s = 1\n",
+             statement_key_file = \"statement.key\"\nstatement_not_before_ms = {}\nretry_s = 1\n\
+             events_folder = \"events\"\n",
             self.public,
             NOW_MS - 300 * DAY_MS,
         );
         for (at, (address, _)) in self.witnesses.iter().enumerate() {
             let (vkey, (name, seed)) = (witness(at).key().to_string(), WITNESSES[at]);
-            text += &format!("[[witnesses]]\nvkey = \"{vkey}\"\nurl = \"http://{address}\"\n");
+            text += &format!("[[witnesses]]\nvkey = \"{vkey}\"\nurl = \"{}\"\n", self.urls[at]);
             self.seed(&format!("w{at}.key"), seed);
-            let logs = log(ORIGIN).key().to_string();
+            let logs = [ORIGIN.to_owned(), events_origin(ORIGIN)];
+            let logs = logs.map(|origin| log(&origin).key().to_string()).join("\", \"");
             let own = format!(
                 "listen = \"{address}\"\nfolder = \"w{at}\"\nname = \"{name}\"\n\
                  key_file = \"w{at}.key\"\nlogs = [\"{logs}\"]\n"
             );
             put(&format!("w{at}.toml"), &own);
         }
-        text += &format!("[publish]\nlisten = \"{}\"\n", self.publish);
+        text += &format!("[publish]\nlisten = \"{}\"\n{}", self.publish, self.tls);
         put("auditor.toml", &text);
     }
 
     fn spawn(&self, server: &str, config: &str) -> Process {
         let log = OpenOptions::new().create(true).append(true).open(self.path("stderr"));
-        let child = Command::new(env!("CARGO_BIN_EXE_strongroomd"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_strongroomd"));
+        if let Some(roots) = &self.roots {
+            command.env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR");
+        }
+        let child = command
             .args([server, "--config"])
             .arg(self.path(config))
             .stderr(Stdio::from(log.expect("a log")))
@@ -151,6 +173,15 @@ impl Site {
 
     pub(crate) fn kill_witness(&mut self, at: usize) {
         self.witnesses[at].1 = None;
+    }
+
+    pub(crate) fn witness_addresses(&self) -> Vec<SocketAddr> {
+        self.witnesses.iter().map(|(address, _)| *address).collect()
+    }
+
+    /// Witnesses are reached elsewhere, publishers come through TLS, and the auditor believes these roots.
+    pub(crate) fn behind(&mut self, urls: Vec<String>, tls: String, roots: PathBuf) {
+        (self.urls, self.tls, self.roots) = (urls, tls, Some(roots));
     }
 
     /// Starts it and waits until it listens.
