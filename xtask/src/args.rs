@@ -28,6 +28,8 @@ usage: cargo xtask COMMAND
              minutes the first time, and is no stage of test
   measurement
              build strongroom-vault in two places as docs/reproducible-build.md says, and compare
+  plexi      build Cloudflare's auditing tool, and let it check a real auditor; needs some minutes the
+             first time, and is no stage of test
   coverage [--html] [--json]
              which lines of trusted/ the tests, the simulator and the fuzz corpus reach; each other
              line is explained in proof/coverage.toml
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Fuzz(FuzzOptions),
     /// Build the page's check and look at the page.
     Page,
+    /// Let Cloudflare's tool check an auditor.
+    Plexi,
     /// Build the vault twice and compare.
     Measurement,
     /// Measure what a host's clock tells.
@@ -134,6 +138,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
         "setup" => Err(format!("setup takes no argument, got {rest:?}")),
         "page" if rest.is_empty() => Ok(Command::Page),
         "page" => Err(format!("page takes no argument, got {rest:?}")),
+        "plexi" if rest.is_empty() => Ok(Command::Plexi),
+        "plexi" => Err(format!("plexi takes no argument, got {rest:?}")),
         "measurement" if rest.is_empty() => Ok(Command::Measurement),
         "measurement" => Err(format!("measurement takes no argument, got {rest:?}")),
         "demo" => Ok(Command::Demo(rest.to_vec())),

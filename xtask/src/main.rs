@@ -17,6 +17,7 @@ mod listed;
 mod measurement;
 mod mutants;
 mod page;
+mod plexi;
 mod process;
 mod setup;
 mod stages;
@@ -65,6 +66,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Dudect(arguments) => dudect::run(&root, &arguments),
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::Page => page::run(&root),
+        Command::Plexi => plexi::run(&root),
         Command::Measurement => measurement::run(&root),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Coverage(options) => coverage::run(&root, &options),

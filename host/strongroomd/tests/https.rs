@@ -1,100 +1,22 @@
 //! As in production: TLS between the auditor and its witnesses, and certificates at the publishers' door.
 
+mod front;
 mod site;
 
 use ed25519_dalek::Signer as _;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::{
-    ServerConfig, ServerConnection, StreamOwned,
-    pki_types::{CertificateDer, PrivateKeyDer},
-};
+use front::{Ca, ca, front, issued};
 use site::{
     Site, submission, trust,
     world::{NAMESPACE, OPERATOR, ORIGIN, key},
 };
 use std::{
     fs,
-    io::{Read, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
     process::{Command, Output},
-    sync::Arc,
-    thread,
 };
 use strongroom_manifest::Hex;
 use strongroom_verify::{Bundle, Deployment, DeploymentKind, Event, events_origin};
 use strongroom_wire::digest::sha256;
-
-type Ca = CertifiedIssuer<'static, KeyPair>;
-
-fn ca() -> Ca {
-    let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("issues")
-}
-
-fn issued(ca: &Ca, name: &str) -> (rcgen::Certificate, KeyPair) {
-    let own = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-    (params.signed_by(&own, ca).expect("issues"), own)
-}
-
-/// What terminates TLS in front of a server: one request a connection.
-fn front(ca: &Ca, to: SocketAddr) -> String {
-    let (certificate, own) = issued(ca, "localhost");
-    let chain = vec![CertificateDer::from(certificate.der().to_vec())];
-    let own = PrivateKeyDer::try_from(own.serialize_der()).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(
-        rustls::crypto::aws_lc_rs::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .expect("versions")
-    .with_no_client_auth()
-    .with_single_cert(chain, own)
-    .expect("a certificate");
-    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").expect("listens"));
-    let port = listener.local_addr().expect("an address").port();
-    thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let config = Arc::clone(&config);
-            thread::spawn(move || {
-                let connection = ServerConnection::new(config).expect("a connection");
-                let _ = carry(StreamOwned::new(connection, client), to);
-            });
-        }
-    });
-    format!("https://localhost:{port}")
-}
-
-fn carry(
-    mut client: StreamOwned<ServerConnection, TcpStream>,
-    to: SocketAddr,
-) -> std::io::Result<()> {
-    let (mut request, mut part) = (Vec::new(), [0; 8_192]);
-    let (head, body) = loop {
-        let len = client.read(&mut part)?;
-        request.extend_from_slice(&part[..len]);
-        let end = request.windows(4).position(|window| window == b"\r\n\r\n");
-        if let Some(end) = end {
-            let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
-            let wanted = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-            let wanted = wanted.map_or(0, |len| len.parse().expect("a number"));
-            if request.len() >= end + 4 + wanted {
-                break (request[..end].to_vec(), request[end + 4..].to_vec());
-            }
-        }
-        if len == 0 {
-            return Ok(());
-        }
-    };
-    let mut server = TcpStream::connect(to)?;
-    server.write_all(&[&head[..], b"\r\nconnection: close\r\n\r\n", &body].concat())?;
-    let mut answer = Vec::new();
-    server.read_to_end(&mut answer)?;
-    client.write_all(&answer)?;
-    client.conn.send_close_notify();
-    client.flush()
-}
 
 /// A site where nobody speaks plainly with another machine, and who may publish there.
 struct Guarded {
