@@ -201,9 +201,7 @@ impl Failure {
             SdkError::NoEntropy | SdkError::Worker { .. } => plain(exit::FAILED),
         };
         let (name, text) = match error.cost() {
-            Cost::None if is_only_said(error) => {
-                ("none", "none, as the gateway says; nobody signed that")
-            }
+            Cost::Unsigned => ("none", "none, as the gateway says; nobody signed that"),
             Cost::None => ("none", "none"),
             Cost::Charged => ("charged", "1 attempt"),
             Cost::Unknown => {
@@ -212,12 +210,6 @@ impl Failure {
         };
         failure.costing(name, text)
     }
-}
-
-/// Whether a request was sent, and only its gateway says that no vault has it.
-fn is_only_said(error: &SdkError) -> bool {
-    let SdkError::Unavailable { tried, .. } = error else { return false };
-    tried.last.code != CarryCode::Unreachable
 }
 
 fn exit_of(code: CarryCode) -> u8 {
@@ -240,7 +232,7 @@ fn unavailable(mut failure: Failure, tried: &Unavailable, cost: Cost) -> Failure
         failure.message = format!("no quorum: {}", failure.message);
     }
     let hint = match tried.last.code {
-        CarryCode::NoQuorum | CarryCode::Timeout if cost != Cost::None => {
+        CarryCode::NoQuorum | CarryCode::Timeout if cost.name() != "none" => {
             "`strongroom status` shows the signed count; wait before you retry"
         }
         CarryCode::NoQuorum | CarryCode::Timeout => "wait until enough nodes are back, then retry",

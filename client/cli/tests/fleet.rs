@@ -224,11 +224,15 @@ fn no_quorum_says_what_the_gateway_knows_and_what_it_may_have_cost() {
              `strongroom status` shows the signed count; wait before you retry"
         ),
     );
+    let hint = "wait until enough nodes are back, then retry";
     stage.gateway.fates(&[Fate::Answer, problem("none")]);
-    stage.run(&["recover", "PW:correct horse"]).fails(
-        14,
-        &format!("{what}\n  cost: none, as the gateway says; nobody signed that\n  hint: wait until enough nodes are back, then retry"),
-    );
+    let said =
+        format!("{what}\n  cost: none, as the gateway says; nobody signed that\n  hint: {hint}");
+    stage.run(&["recover", "PW:correct horse"]).fails(14, &said);
+    // The question that comes first costs nothing, whoever says what.
+    stage.gateway.fates(&[problem("none")]);
+    let free = format!("{what}\n  cost: none\n  hint: {hint}");
+    stage.run(&["recover", "PW:correct horse"]).fails(14, &free);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Unavailable {
     pub last: CarryError,
     /// Whether a vault may have the frame all the same, from any of the tries.
     pub may_have_arrived: bool,
+    /// Whether a gateway was reached by any of the tries.
+    pub reached: bool,
     /// How often it was tried.
     pub tries: u32,
 }
@@ -67,8 +69,9 @@ pub async fn carry<T: Transport>(
     patience: &Patience,
 ) -> Result<Carried, Unavailable> {
     let end = Instant::now() + patience.deadline;
-    let mut may_have_arrived = false;
+    let (mut may_have_arrived, mut reached) = (false, false);
     let mut tries = 0;
+    let mut told: Option<CarryError> = None;
     let mut pause = Duration::from_millis(100);
     loop {
         tries += 1;
@@ -79,9 +82,18 @@ pub async fn carry<T: Transport>(
                 return Ok(Carried { answer, repeated: may_have_arrived });
             }
             Ok(Err(error)) => error,
-            Err(_) => too_late(),
+            // What a gateway said of it tells more than that the time ran out.
+            Err(_) => CarryError {
+                may_have_arrived: true,
+                retry: Retry::Now,
+                ..told.clone().unwrap_or_else(too_late)
+            },
         };
+        if matches!(last.code, CarryCode::NoQuorum | CarryCode::Busy | CarryCode::Limited) {
+            told = Some(last.clone());
+        }
         may_have_arrived |= last.may_have_arrived;
+        reached |= last.code != CarryCode::Unreachable;
         let wait = match last.retry {
             Retry::Never => None,
             Retry::Now => Some(pause),
@@ -92,7 +104,7 @@ pub async fn carry<T: Transport>(
         match wait.filter(goes_on) {
             Some(wait) => sleep(wait).await,
             None => {
-                return Err(Unavailable { last, may_have_arrived, tries });
+                return Err(Unavailable { last, may_have_arrived, reached, tries });
             }
         }
     }

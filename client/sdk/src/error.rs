@@ -9,6 +9,8 @@ use strongroom_protocol::{Budget, ProtocolError, Voucher, WaitReason};
 pub enum Cost {
     /// No attempt.
     None,
+    /// No attempt, by the gateway's word alone: a request was sent that a vault would have charged.
+    Unsigned,
     /// One attempt, as the fleet signed.
     Charged,
     /// A request was sent that may have been charged.
@@ -19,7 +21,7 @@ impl Cost {
     /// The word for it in JSON and logs.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::None => "none",
+            Self::None | Self::Unsigned => "none",
             Self::Charged => "charged",
             Self::Unknown => "unknown",
         }

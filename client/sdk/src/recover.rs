@@ -93,7 +93,11 @@ impl<T: Transport> StrongroomClient<T> {
         spent: &mut Stopwatch,
     ) -> Result<Arc<Charged>, SdkError> {
         let carried = self.carry(&started.1, spent).await.map_err(|tried| {
-            let cost = if tried.may_have_arrived { Cost::Unknown } else { Cost::None };
+            let cost = match (tried.may_have_arrived, tried.reached) {
+                (true, _) => Cost::Unknown,
+                (false, true) => Cost::Unsigned,
+                (false, false) => Cost::None,
+            };
             SdkError::Unavailable { tried, cost }
         })?;
         let answer = carried.answer;

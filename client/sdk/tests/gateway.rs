@@ -1,6 +1,7 @@
 //! The HTTP transport against a socket that speaks like a gateway, or does not.
 
-use strongroom_sdk::{CarryCode, Http, Retry, Token, Transport};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use strongroom_sdk::{CarryCode, CarryError, Http, Patience, Retry, Token, Transport, carry};
 use strongroom_wire::caps::{REQUEST_FRAME_LEN, RESPONSE_FRAME_LEN};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -82,6 +83,37 @@ async fn a_problem_document_says_what_to_do() {
     assert_eq!(error.code, CarryCode::NoQuorum);
     assert!(!error.may_have_arrived && matches!(error.retry, Retry::After(_)));
     assert_eq!(error.to_string(), "3 of 7 nodes answered, 4 are needed");
+}
+
+/// A fleet without a quorum, whose gateway says so once and is silent then.
+struct Fading(AtomicU32);
+
+impl Transport for Fading {
+    async fn carry(&self, _: &strongroom_sdk::OutgoingFrame) -> Result<Vec<u8>, CarryError> {
+        if self.0.fetch_add(1, SeqCst) > 0 {
+            std::future::pending::<()>().await;
+        }
+        Err(CarryError {
+            code: CarryCode::NoQuorum,
+            detail: "3 of 7 nodes answered, 4 are needed".to_owned(),
+            may_have_arrived: false,
+            retry: Retry::Now,
+            request_id: Some("r-1".to_owned()),
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_a_gateway_said_is_told_when_the_time_runs_out() {
+    let ms = std::time::Duration::from_millis;
+    let patience = Patience { deadline: ms(700), one_try: ms(250), tries: u32::MAX };
+    let fading = Fading(AtomicU32::new(0));
+    let tried = carry(&fading, &frame(), &patience).await.expect_err("no quorum");
+    assert!(tried.tries > 1 && tried.reached, "{tried:?}");
+    assert_eq!(tried.last.code, CarryCode::NoQuorum);
+    assert_eq!(tried.to_string(), "3 of 7 nodes answered, 4 are needed");
+    // The frame of a try without an answer may have arrived all the same.
+    assert!(tried.may_have_arrived);
 }
 
 #[tokio::test]
