@@ -129,6 +129,38 @@ fn two_who_record_at_once_both_find_their_event() {
 }
 
 #[test]
+fn readers_a_recorder_and_a_publisher_never_wait_for_each_other_for_ever() {
+    let net = Net::running();
+    net.published(1).expect("publishes");
+    net.recorded(&deployment(1, OPERATOR)).expect("recorded");
+    let end = Instant::now() + Duration::from_secs(5);
+    thread::scope(|scope| {
+        for file in ["events/tile/0/000.p/1", "events/tile/entries/000.p/2", CHECKPOINT, "bundle"] {
+            let net = &net;
+            scope.spawn(move || {
+                while Instant::now() < end {
+                    net.get(&path(file));
+                }
+            });
+        }
+        scope.spawn(|| {
+            while Instant::now() < end {
+                net.recorded(&deployment(1, OPERATOR)).expect("is there");
+                is_refused(net.recorded(&deployment(1, 99)), (400, "event_refused"), "");
+            }
+        });
+        let mut epoch = 1;
+        while Instant::now() < end {
+            epoch += 1;
+            net.published(epoch).expect("publishes");
+            let index = net.recorded(&deployment(epoch, OPERATOR)).expect("recorded");
+            assert_eq!(index, epoch - 1);
+        }
+    });
+    assert!(Instant::now() < end + Duration::from_secs(30), "somebody waited");
+}
+
+#[test]
 fn a_restart_reads_the_event_log_again() {
     let mut net = Net::running();
     net.published(1).expect("publishes");

@@ -198,17 +198,22 @@ fn an_attempt_that_was_answered_is_never_called_free() {
 fn a_device_that_cannot_keep_what_it_sees_accuses_nobody() {
     let mut logged = Logged::new();
     logged.stage.run(&["enroll", PW]).succeeds();
+    let fresh = logged.fresh(1);
+    logged.serve(fresh);
     logged.publish(2);
-    logged.adopt(2);
     // The bundle of epoch 2 comes with the first answer, and its head finds no place.
     *logged.stage.gateway.next_bundle.lock().expect("next") = Some(logged.fresh(2));
     let head = logged.stage.path("home").join("head.json");
-    logged.serve(logged.world.bundle(1, &Making { size: 1, ..logged.making(now_ms()) }).to_bytes());
-    fs::remove_file(&head).expect("removed");
-    fs::create_dir(&head).expect("a folder in its place");
+    let deed = Box::new(move || {
+        fs::remove_file(&head).expect("removed");
+        fs::create_dir(&head).expect("a folder in its place");
+    });
+    *logged.stage.gateway.meanwhile.lock().expect("meanwhile") = Some(deed);
+    logged.stage.gateway.fates(&[]);
     let ran = logged.stage.run(&["recover", PW]);
     assert!(ran.code == 1 && ran.err.contains("head.json"), "{ran:?}");
     assert!(!ran.err.contains("report this"), "{ran:?}");
+    assert_eq!(logged.stage.gateway.verbs(), ["bundle", "budget", "bundle"]);
 }
 
 #[test]

@@ -3,19 +3,17 @@
 mod front;
 mod site;
 
-use ed25519_dalek::Signer as _;
 use front::{Ca, ca, front, issued};
 use site::{
     Site, submission, trust,
-    world::{NAMESPACE, OPERATOR, ORIGIN, key},
+    world::{NAMESPACE, OPERATOR, ORIGIN, deployed},
 };
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     process::{Command, Output},
 };
-use strongroom_manifest::Hex;
-use strongroom_verify::{Bundle, Deployment, DeploymentKind, Event, events_origin};
+use strongroom_verify::{Bundle, Event};
 use strongroom_wire::digest::sha256;
 
 /// A site where nobody speaks plainly with another machine, and who may publish there.
@@ -109,21 +107,7 @@ fn ends(output: &Output, code: i32, text: &str) {
 }
 
 fn deployment(epoch: u64) -> Event {
-    let mut event = Event::Deployment(Deployment {
-        ceremony_sha256: Hex([7; 32]),
-        epoch,
-        evidence_sha256: Hex([8; 32]),
-        fleet: "one".to_owned(),
-        kind: DeploymentKind::Deployment,
-        manifest_sha256: Hex(sha256(submission(epoch).manifest.as_bytes())),
-        measurement: String::new(),
-        signatures: Vec::new(),
-        time_ms: site::now_ms(),
-    });
-    let operator = key(OPERATOR);
-    let signature = operator.sign(&event.statement(&events_origin(ORIGIN))).to_bytes();
-    event.sign(operator.verifying_key().to_bytes(), signature);
-    event
+    deployed(epoch, sha256(submission(epoch).manifest.as_bytes()), OPERATOR, site::now_ms())
 }
 
 #[test]

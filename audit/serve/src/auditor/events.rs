@@ -61,14 +61,7 @@ impl Desk {
     /// The answer to a `GET`, if the path is the event log's and there is one.
     pub(crate) fn get_event(&self, path: &str) -> Option<Answer> {
         let below = self.below_events(path)?;
-        let is_open =
-            |own: &Events| own.log.read().unwrap_or_else(PoisonError::into_inner).is_some();
-        if !self.events.as_ref().is_some_and(is_open) {
-            // Whoever comes first after an error of the disk opens the folder again.
-            if let Err(failure) = self.worked_with_events(|_, _| Ok(())) {
-                tracing::error!(%failure, "the event log does not open");
-            }
-        }
+        // One that is put away is opened again by the keeper's next round, not by whoever reads.
         let place = self.events.as_ref()?.log.read().unwrap_or_else(PoisonError::into_inner);
         Some(place.as_ref().map_or_else(
             || Answer::problem(503, "auditor", "the event log's folder is not open".to_owned()),
@@ -76,13 +69,38 @@ impl Desk {
         ))
     }
 
-    /// Works with the event log, on a thread that may wait for the disk.
-    pub(crate) async fn with_events<T: Send + 'static>(
+    /// Changes something with the event log, on a thread that may wait for the disk, and shows what changed.
+    async fn change_events<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&mut LiveEvents, &LiveAuditor) -> Result<T, EventSubmitError> + Send + 'static,
     ) -> Result<T, Failure> {
+        self.with_events(work, true).await
+    }
+
+    /// Looks something up in it.
+    pub(crate) async fn look_events<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut LiveEvents, &LiveAuditor) -> Result<T, EventSubmitError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.with_events(work, false).await
+    }
+
+    async fn with_events<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut LiveEvents, &LiveAuditor) -> Result<T, EventSubmitError> + Send + 'static,
+        changes: bool,
+    ) -> Result<T, Failure> {
         let desk = Arc::clone(self);
-        let done = spawn_blocking(move || desk.worked_with_events(work)).await;
+        let done = spawn_blocking(move || {
+            let done = desk.worked_with_events(work);
+            // Both locks are free again: showing takes the event log's once more, and whoever waits for one
+            // while holding the other in the wrong order waits for ever.
+            if changes {
+                desk.show_events();
+            }
+            done
+        })
+        .await;
         done.unwrap_or_else(|error| Err(unavailable(format!("the work ended early: {error}"))))
     }
 
@@ -112,8 +130,6 @@ impl Desk {
         } else {
             *place = Some(events);
         }
-        drop(place);
-        self.show_events();
         Ok(done?)
     }
 
@@ -169,14 +185,14 @@ impl Desk {
             return Err(Failure::Unavailable("busy", what));
         };
         let given = Arc::clone(&event);
-        self.with_events(move |events, auditor| events.check_or_has(&given, auditor, now_ms()))
+        self.look_events(move |events, auditor| events.check_or_has(&given, auditor, now_ms()))
             .await?;
         let mut turn = self.turn().await?;
         self.refuse_restored()?;
         for _ in 0..ROUNDS_MAX {
             let given = Arc::clone(&event);
             let taken = self
-                .with_events(move |events, auditor| {
+                .change_events(move |events, auditor| {
                     events.submit(&given.to_json(), auditor, now_ms())
                 })
                 .await;
@@ -201,7 +217,7 @@ impl Desk {
 
     async fn find_event(self: &Arc<Self>, event: &Arc<Event>) -> Result<Option<u64>, Failure> {
         let event = Arc::clone(event);
-        self.with_events(move |events, _| events.recorded(&event)).await
+        self.look_events(move |events, _| events.recorded(&event)).await
     }
 
     /// One round of witnesses over the event log: for an event that was just taken, and for a head that
@@ -210,11 +226,11 @@ impl Desk {
         self.refuse_restored()?;
         let asked_s = now_s().saturating_sub(CLOCK_BEHIND_S);
         let (signed, policy) = self
-            .with_events(|events, _| Ok((events.log().signed().clone(), events.policy().clone())))
+            .look_events(|events, _| Ok((events.log().signed().clone(), events.policy().clone())))
             .await?;
         let lines = self.ask_all(Book::Events, turn, signed, &policy, asked_s).await?;
         let done = self
-            .with_events(move |events, _| {
+            .change_events(move |events, _| {
                 let now_s = now_s();
                 let confirmed = events.confirm(&lines, asked_s, now_s);
                 events.release(&lines, now_s)?;

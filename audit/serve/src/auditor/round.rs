@@ -143,7 +143,7 @@ impl Desk {
     async fn request(self: &Arc<Self>, book: Book, old: u64) -> Result<AddCheckpoint, Failure> {
         match book {
             Book::Manifests => self.look(move |auditor| auditor.request(old)).await,
-            Book::Events => self.with_events(move |events, _| events.request(old)).await,
+            Book::Events => self.look_events(move |events, _| events.request(old)).await,
         }
     }
 

@@ -5,7 +5,6 @@
 #[path = "../../../verify/tests/world/mod.rs"]
 pub(crate) mod world;
 
-use ed25519_dalek::Signer as _;
 use std::{
     fs,
     io::Write as _,
@@ -20,12 +19,12 @@ use strongroom_log::Submission;
 use strongroom_manifest::{Hex, Manifest};
 use strongroom_publish::{Door, PublishError, Published, publish, record};
 use strongroom_tlog::SeedSigner;
-use strongroom_verify::{Deployment, DeploymentKind, Event, Trust, TrustFile, events_origin};
+use strongroom_verify::{Event, Trust, TrustFile, events_origin};
 use strongroom_wire::digest::sha256;
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
 use world::{
-    AUDITOR, DAY_MS, LOG, NAMESPACE, NOW_MS, OPERATOR, ORIGIN, WITNESSES, custodians, key, log,
-    manifest, policy, signed, trust_file, witness as witness_signer,
+    AUDITOR, DAY_MS, LOG, NAMESPACE, NOW_MS, OPERATOR, ORIGIN, WITNESSES, custodians, deployed,
+    key, log, manifest, policy, signed, trust_file, witness as witness_signer,
 };
 
 pub(crate) fn now_ms() -> u64 {
@@ -68,24 +67,9 @@ pub(crate) fn request_of(submission: &Submission) -> String {
     .to_string()
 }
 
-/// The record of a deployment, signed by an operator.
+/// The record of an epoch's deployment. Two that are made at one time are one event.
 pub(crate) fn deployment(epoch: u64, operator: u8) -> Event {
-    let mut event = Event::Deployment(Deployment {
-        ceremony_sha256: Hex([7; 32]),
-        epoch,
-        evidence_sha256: Hex([8; 32]),
-        fleet: "one".to_owned(),
-        kind: DeploymentKind::Deployment,
-        manifest_sha256: Hex(sha256(submission(epoch).manifest.as_bytes())),
-        measurement: String::new(),
-        signatures: Vec::new(),
-        // Two that are made at one time are one event.
-        time_ms: NOW_MS,
-    });
-    let operator = key(operator);
-    let statement = event.statement(&events_origin(ORIGIN));
-    event.sign(operator.verifying_key().to_bytes(), operator.sign(&statement).to_bytes());
-    event
+    deployed(epoch, sha256(submission(epoch).manifest.as_bytes()), operator, NOW_MS)
 }
 
 pub(crate) fn secret(path: &Path, bytes: &[u8]) {

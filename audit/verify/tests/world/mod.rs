@@ -15,8 +15,8 @@ use strongroom_tlog::{
     witness::{AddCheckpoint, KnownLog},
 };
 use strongroom_verify::{
-    AuditResponse, AuditorKey, Bundle, Circumstances, Head, Leaf, Statement, Trust, TrustFile,
-    countersign_message,
+    AuditResponse, AuditorKey, Bundle, Circumstances, Deployment, DeploymentKind, Event, Head,
+    Leaf, Statement, Trust, TrustFile, countersign_message, events_origin,
 };
 use strongroom_wire::digest::sha256;
 
@@ -196,6 +196,24 @@ pub(crate) fn cosigned(
         }
     }
     SignedCheckpoint::verify(note, log(origin).key()).expect("verifies")
+}
+
+/// The record of a deployment, signed by an operator.
+pub(crate) fn deployed(epoch: u64, manifest_sha256: [u8; 32], operator: u8, time_ms: u64) -> Event {
+    let mut event = Event::Deployment(Deployment {
+        ceremony_sha256: Hex([7; 32]),
+        epoch,
+        evidence_sha256: Hex([8; 32]),
+        fleet: "one".to_owned(),
+        kind: DeploymentKind::Deployment,
+        manifest_sha256: Hex(manifest_sha256),
+        measurement: String::new(),
+        signatures: Vec::new(),
+        time_ms,
+    });
+    let statement = event.statement(&events_origin(ORIGIN));
+    event.sign(public(operator), key(operator).sign(&statement).to_bytes());
+    event
 }
 
 pub(crate) fn bytes_of(leaf: &Leaf) -> Vec<u8> {

@@ -7,7 +7,6 @@ mod published;
 #[path = "../../../../audit/verify/tests/world/mod.rs"]
 pub(crate) mod world;
 
-use ed25519_dalek::Signer as _;
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -19,7 +18,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 use strongroom_manifest::{Hex, Manifest, SignedManifest};
-use strongroom_verify::{Deployment, DeploymentKind, Event, TrustFile, events_origin};
+use strongroom_verify::{TrustFile, events_origin};
 use tempfile::TempDir;
 use world::{DAY_MS, Making, ORIGIN, World, signed, trust_file};
 
@@ -67,22 +66,8 @@ pub(crate) fn grow_as(world: &mut World, signed: &SignedManifest) {
 /// The leaf of a deployment's record, as an operator signed it.
 pub(crate) fn deployed(world: &World, epoch: u64, operator: u8) -> Vec<u8> {
     let leaf = &world.leaves[usize::try_from(epoch - 1).expect("small")];
-    let manifest: Manifest = strongroom_manifest::parse(&leaf.manifest).expect("a manifest");
-    let mut event = Event::Deployment(Deployment {
-        ceremony_sha256: Hex([7; 32]),
-        epoch,
-        evidence_sha256: Hex([8; 32]),
-        fleet: "one".to_owned(),
-        kind: DeploymentKind::Deployment,
-        manifest_sha256: Hex(leaf.statement.digest),
-        measurement: manifest.fleets[0].measurement.clone(),
-        signatures: Vec::new(),
-        time_ms: now_ms(),
-    });
-    let (origin, operator) = (events_origin(ORIGIN), world::key(operator));
-    let signature = operator.sign(&event.statement(&origin)).to_bytes();
-    event.sign(operator.verifying_key().to_bytes(), signature);
-    event.to_leaf(&origin)
+    let event = world::deployed(epoch, leaf.statement.digest, operator, now_ms());
+    event.to_leaf(&events_origin(ORIGIN))
 }
 
 /// Cosigned so long ago by the second and the third operator.

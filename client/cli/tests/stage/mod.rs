@@ -32,6 +32,9 @@ pub(crate) enum Fate {
     Problem(u16, String),
 }
 
+/// What happens to somebody while a gateway answers.
+type Deed = Box<dyn FnOnce() + Send>;
+
 /// The played fleet.
 #[derive(Clone)]
 pub(crate) struct Gateway {
@@ -47,6 +50,8 @@ pub(crate) struct Gateway {
     /// With the answer to this request another bundle is named than there is, and none is given out any more.
     pub(crate) estranged_at: Arc<Mutex<Option<&'static str>>>,
     is_estranged: Arc<AtomicBool>,
+    /// Done once the next answer has been made, before it is sent.
+    pub(crate) meanwhile: Arc<Mutex<Option<Deed>>>,
     /// Whether answers name the bundle.
     pub(crate) is_silent: Arc<AtomicBool>,
     address: String,
@@ -64,6 +69,7 @@ impl Gateway {
             adopts: Arc::default(),
             estranged_at: Arc::default(),
             is_estranged: Arc::default(),
+            meanwhile: Arc::default(),
             is_silent: Arc::default(),
             address: format!("http://{}", listener.local_addr().expect("address")),
         };
@@ -134,6 +140,9 @@ impl Gateway {
             };
             if let Some(manifest) = self.adopts.lock().expect("adopts").take() {
                 self.adopt(manifest);
+            }
+            if let Some(deed) = self.meanwhile.lock().expect("meanwhile").take() {
+                deed();
             }
             if let Some(next) = self.next_bundle.lock().expect("next").take() {
                 *self.bundle.lock().expect("bundle") = Some(next);
